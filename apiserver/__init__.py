@@ -1,0 +1,1 @@
+"""Door 2: the platform API in Heroku's shapes."""

@@ -1,0 +1,1 @@
+"""Workshop 1: turns a source into an image."""

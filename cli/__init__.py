@@ -1,0 +1,1 @@
+"""The command: an HTTP client for people, and serve.py, where everything is tied together."""

@@ -1,0 +1,1 @@
+"""Workshop 2: turns a release into what is live."""

@@ -1,0 +1,1 @@
+"""The domain: what the platform is. Talks to nothing outside but the database."""

@@ -1,0 +1,128 @@
+"""The frozen values that cross boundaries: no table, no connection, no secret in a repr."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from empire.names import AppName, Hostname, ImageRef, ProcessType, Sha
+from empire.secrets import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The tree of one commit, immutable, readable with git from `git_dir`.
+
+    `git_dir` is a bare repository. While a push is not live yet it is the push's quarantine, which
+    borrows the app's objects; afterwards it is the app's own repository.
+    """
+
+    app: AppName
+    commit: Sha
+    tree: Sha
+    git_dir: Path
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A built image: its id, its process types with their commands, and where it listens.
+
+    An empty command means the image's own default. `health_path` is None when nothing is known.
+    `exposed` is the port that the image says it listens on, when it says one.
+    """
+
+    ref: ImageRef
+    processes: dict[ProcessType, str]
+    health_path: str | None = None
+    release_command: str | None = None
+    size_bytes: int = 0
+    buildpack: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What one dyno may use. `cpus` is in cores, memory in MiB."""
+
+    name: str
+    cpus: float
+    memory_mib: int
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process type as it shall run. An empty command means the image's own."""
+
+    type: ProcessType
+    command: str
+    quantity: int
+    size: Size
+    health_path: str | None = None
+
+    @property
+    def is_routed(self) -> bool:
+        """Tell whether the router sends requests to it."""
+        return self.type == "web"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """All that a scheduler may know of a release.
+
+    `deployment` is the number of the journey that carries this manifest to live. It grows with
+    every deployment of the server, so it also says which dynos are older.
+    """
+
+    app: AppName
+    version: int
+    deployment: int
+    image: ImageRef
+    processes: tuple[Process, ...]
+    hostnames: tuple[Hostname, ...]
+    env: dict[str, Secret] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a routed dyno takes requests."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Dyno:
+    """One running instance of a process as the scheduler sees it now.
+
+    `state` is one of starting, up, crashed, down. `started_at` is seconds since the epoch.
+    """
+
+    app: AppName
+    process: ProcessType
+    index: int
+    version: int
+    deployment: int
+    state: str
+    command: str
+    size: str
+    started_at: float
+    id: str
+    target: Target | None = None
+    restarts: int = 0
+    exit_code: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The dyno's name as people know it, such as web.1."""
+        return f"{self.process}.{self.index}"
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of an app's log. `at` is seconds since the epoch; `source` is app, router, build..."""
+
+    at: float
+    source: str
+    dyno: str
+    text: str

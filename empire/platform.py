@@ -1,0 +1,133 @@
+"""The ports: what the platform needs from the outside. Each has a fake, a contract suite, and adapters."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from empire.events import Stream
+from empire.manifest import Dyno, Image, LogLine, Manifest, Source, Target
+from empire.names import AppName, Hostname, ImageRef
+
+IsCancelled = Callable[[], bool]
+"""Asked often by long work; true means stop at once, clean up, and raise Cancelled."""
+
+
+class Sources(Protocol):
+    """Where pushed commits are kept: in quarantine until they are live, then in the app's repository.
+
+    Every method may be called twice with the same arguments.
+    """
+
+    def land(self, source: Source, ref: str) -> None:
+        """Keep the source's objects for good and let `ref` name its commit."""
+        ...
+
+    def drop(self, source: Source) -> None:
+        """Forget the objects of a source that never went live."""
+        ...
+
+    def remove(self, app: AppName) -> None:
+        """Forget the app's repository."""
+        ...
+
+
+class Builder(Protocol):
+    """Turns sources into images."""
+
+    def build(self, source: Source, build: str, is_cancelled: IsCancelled) -> Stream[Image]:
+        """Yield the build's output and return the image.
+
+        `build` names this attempt; asked again with the same name after a crash, what the first
+        attempt left behind is cleaned up or used. Raises BuildFailed, TimedOut, Cancelled.
+        """
+        ...
+
+
+class Registry(Protocol):
+    """Where images are kept."""
+
+    def push(self, app: AppName, image: Image, version_tag: str) -> Stream[Image]:
+        """Store the image under the app's name; return it named by what the scheduler can pull."""
+        ...
+
+    def exists(self, ref: ImageRef) -> bool:
+        """Tell whether the image can still be started."""
+        ...
+
+    def delete(self, app: AppName, keep: frozenset[ImageRef]) -> None:
+        """Delete the app's images but those to keep."""
+        ...
+
+
+class Scheduler(Protocol):
+    """Runs processes. Containers, tasks: dynos. Look first, then act: any call may be repeated."""
+
+    def start(self, manifest: Manifest, is_cancelled: IsCancelled) -> Stream[tuple[Target, ...]]:
+        """Start the manifest's dynos beside what runs and return where its web dynos listen.
+
+        Yields what it waits for. Returns when every dyno is healthy. Raises StartFailed with exit
+        code, probe results and last log lines, TimedOut, or Cancelled; then nothing that it started
+        is left.
+        """
+        ...
+
+    def retire(self, app: AppName, before: int) -> None:
+        """Stop and remove every dyno of the app whose deployment number is lower than `before`.
+
+        Each gets SIGTERM, then its grace, then SIGKILL.
+        """
+        ...
+
+    def stop(self, app: AppName, deployment: int | None = None) -> None:
+        """Stop and remove, without grace, the dynos of one deployment, or all of the app."""
+        ...
+
+    def dynos(self, app: AppName | None = None) -> list[Dyno]:
+        """Return what runs now, of one app or of all."""
+        ...
+
+
+class Router(Protocol):
+    """Brings requests to dynos."""
+
+    def switch(
+        self, app: AppName, hostnames: tuple[Hostname, ...], targets: tuple[Target, ...]
+    ) -> None:
+        """Send the hostnames' requests to these targets and to no other; return when it is seen so."""
+        ...
+
+    def drain(self, targets: tuple[Target, ...]) -> None:
+        """Return when no request is in flight to these targets, or the drain time is over."""
+        ...
+
+    def remove(self, app: AppName) -> None:
+        """Forget the app."""
+        ...
+
+    def url(self, hostname: Hostname) -> str:
+        """Return the address under which a person reaches the hostname."""
+        ...
+
+
+class Logs(Protocol):
+    """What the dynos of an app wrote."""
+
+    def recent(self, app: AppName, lines: int = 100) -> list[LogLine]:
+        """Return the last lines, oldest first."""
+        ...
+
+    def follow(self, app: AppName, lines: int = 100) -> Iterator[LogLine | None]:
+        """Yield the last lines and then new ones as they come; None while it is quiet."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """One of each port, tied together by cli.serve."""
+
+    sources: Sources
+    builder: Builder
+    registry: Registry
+    scheduler: Scheduler
+    router: Router
+    logs: Logs

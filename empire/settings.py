@@ -1,0 +1,120 @@
+"""Every knob of the server, with its unit and default. The only reader of the environment."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from empire.files import write_once
+
+
+def default_home() -> Path:
+    """Return /var/lib/empire for root, else a folder in the person's home."""
+    return (
+        Path("/var/lib/empire") if os.geteuid() == 0 else Path("~/.local/share/empire").expanduser()
+    )
+
+
+def cores() -> int:
+    """Return the number of processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Settings(BaseSettings):
+    """The settings of one server, each from EMPIRE_<NAME> in the environment or its default."""
+
+    model_config = SettingsConfigDict(env_prefix="EMPIRE_", frozen=True, extra="ignore")
+
+    home: Path = default_home()
+    """Where all state lives, mode 0700."""
+    database_url: str = ""
+    """A SQLAlchemy URL; empty means SQLite in home."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    # Where the server listens. Loopback until told otherwise.
+    listen_host: str = "127.0.0.1"
+    ssh_port: int = 2222
+    api_port: int = 5000
+    http_port: int = 8080
+    https_port: int = 8443
+    apps_domain: str = "localhost"
+    """An app NAME answers at NAME.apps_domain."""
+
+    # Persons and apps.
+    create_apps_on_push: bool = True
+    """Whether a push to an unknown name makes the app (for those who may create apps)."""
+
+    # Git over SSH.
+    ssh_max_connections: int = 200
+    ssh_max_connections_per_address: int = 100
+    ssh_auth_seconds: float = 20
+    ssh_auth_tries: int = 6
+    ssh_idle_seconds: float = 120
+    """A connection on which the client says nothing for so long while we wait for it is closed."""
+    ssh_keepalive_seconds: float = 5
+    """A side-band keep-alive goes out after so long without output."""
+    pack_max_mib: int = 2048
+    source_max_files: int = 100_000
+    source_max_mib: int = 2048
+
+    # Builds.
+    docker_host: str = ""
+    """The engine's address; empty means the local socket (or DOCKER_HOST)."""
+    builder: Literal["auto", "buildkit", "classic"] = "auto"
+    build_concurrency: int = cores()
+    build_seconds: float = 1800
+    build_memory_mib: int = 2048
+    build_cpus: float = float(cores())
+    build_output_max_mib: int = 20
+    build_ca_bundle: Path | None = Path("/etc/ssl/certs/ca-certificates.crt")
+    """Mounted over the trust store of build steps, never copied into an image."""
+    build_http_proxy: str = ""
+    build_https_proxy: str = ""
+    build_no_proxy: str = ""
+    build_pip_index_url: str = ""
+    build_npm_registry: str = ""
+    base_image: str = "empire/python:3"
+    """The image that builtin buildpacks build on; `scripts/up` makes it where it is missing."""
+
+    # Deployments.
+    lease_seconds: float = 15
+    start_seconds: float = 120
+    """How long a new version may take until it is healthy."""
+    worker_uptime_seconds: float = 2
+    """How long a process without a port must run to count as started."""
+    drain_seconds: float = 30
+    """How long requests in flight may take to end before their dyno gets SIGTERM."""
+    stop_grace_seconds: int = 10
+    """How long a dyno has between SIGTERM and SIGKILL."""
+    deployments_concurrency: int = 64
+    """How many deployments of different apps move at a time (builds have their own limit)."""
+    releases_kept: int = 10
+    """How many releases of an app keep their image."""
+    default_size: str = "1X"
+
+    @cached_property
+    def instance(self) -> str:
+        """Eight hexadecimal digits that tell this server's dynos from another server's."""
+        return write_once(self.home / "instance", lambda: os.urandom(4).hex().encode()).decode()
+
+    @property
+    def database(self) -> str:
+        """The database's URL."""
+        return self.database_url or f"sqlite:///{self.home / 'empire.db'}"
+
+    @property
+    def repositories(self) -> Path:
+        """Where the apps' git repositories live."""
+        return self.home / "repos"
+
+    @property
+    def logs(self) -> Path:
+        """Where logs of deployments and apps live."""
+        return self.home / "logs"
+
+    def prepare_home(self) -> None:
+        """Make the home folder, for this user alone."""
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.home.chmod(0o700)

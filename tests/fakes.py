@@ -1,0 +1,283 @@
+"""One fake per port: dicts in memory that keep the port's contract.
+
+Each is scriptable: `fail(method, error)` makes the next calls raise, `hold(method)` makes them wait
+until the returned event is set (or until the caller cancels), `calls` records what was asked.
+"""
+
+import hashlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from empire.errors import Cancelled, EmpireError, StartFailed
+from empire.events import Line, Stage, Stream
+from empire.manifest import Dyno, Image, LogLine, Manifest, Process, Source, Target
+from empire.names import AppName, Hostname, ImageRef, ProcessType
+from empire.platform import IsCancelled
+
+PATIENCE_SECONDS = 30.0
+"""How long a held call waits at most, so that a wrong test ends."""
+
+
+def never() -> bool:
+    """Tell that nobody cancelled."""
+    return False
+
+
+class Scripted:
+    """What all fakes can be told to do."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[object, ...]] = []
+        self._failures: dict[str, deque[EmpireError]] = {}
+        self._gates: dict[str, threading.Event] = {}
+        self._changed = threading.Condition()
+
+    def fail(self, method: str, error: EmpireError, times: int = 1) -> None:
+        """Make the next calls of the method raise the error."""
+        self._failures.setdefault(method, deque()).extend([error] * times)
+
+    def hold(self, method: str) -> threading.Event:
+        """Make every call of the method wait until the returned event is set."""
+        return self._gates.setdefault(method, threading.Event())
+
+    def called(self, method: str) -> list[tuple[object, ...]]:
+        """Return the arguments of the method's calls so far."""
+        return [call[1:] for call in list(self.calls) if call[0] == method]
+
+    def wait_for(self, method: str, times: int = 1, seconds: float = PATIENCE_SECONDS) -> None:
+        """Return when the method was called so often; raises AssertionError when it was not."""
+        with self._changed:
+            came = self._changed.wait_for(lambda: len(self.called(method)) >= times, seconds)
+        assert came, f"{method} was called {len(self.called(method))} times, not {times}"
+
+    def _play(self, method: str, *arguments: object, is_cancelled: IsCancelled = never) -> None:
+        with self._changed:
+            self.calls.append((method, *arguments))
+            self._changed.notify_all()
+        self._wait(method, is_cancelled)
+        if failures := self._failures.get(method):
+            raise failures.popleft()
+
+    def _wait(self, method: str, is_cancelled: IsCancelled) -> None:
+        gate = self._gates.get(method)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not is_cancelled():
+            if gate is None or gate.wait(0.005):
+                return
+            assert time.monotonic() < deadline, f"{method} was never released"
+        raise Cancelled("The fake was cancelled.")
+
+
+class FakeSources(Scripted):
+    """Sources that only remember: `landed[app]` maps a ref to its commit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.landed: dict[AppName, dict[str, str]] = {}
+        self.dropped: list[Source] = []
+
+    def land(self, source: Source, ref: str) -> None:
+        self._play("land", source, ref)
+        self.landed.setdefault(source.app, {})[ref] = source.commit
+
+    def drop(self, source: Source) -> None:
+        self._play("drop", source)
+        self.dropped.append(source)
+
+    def remove(self, app: AppName) -> None:
+        self._play("remove", app)
+        self.landed.pop(app, None)
+
+
+class FakeBuilder(Scripted):
+    """A builder whose image is named by the source's tree; `image` is what else it says of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.image = Image(image_ref("nothing"), {ProcessType("web"): ""}, buildpack="Fake")
+        self.output: list[str] = ["Step 1 of 1"]
+
+    def build(self, source: Source, build: str, is_cancelled: IsCancelled) -> Stream[Image]:
+        yield Stage(f"Building with {self.image.buildpack}")
+        for text in self.output:
+            yield Line(text)
+        self._play("build", source, build, is_cancelled=is_cancelled)
+        return replace(self.image, ref=image_ref(source.tree))
+
+
+class FakeRegistry(Scripted):
+    """A registry that keeps image names by app."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.images: dict[AppName, set[ImageRef]] = {}
+
+    def push(self, app: AppName, image: Image, version_tag: str) -> Stream[Image]:
+        self._play("push", app, image, version_tag)
+        self.images.setdefault(app, set()).add(image.ref)
+        return image
+        yield  # a generator that has nothing to say
+
+    def exists(self, ref: ImageRef) -> bool:
+        self._play("exists", ref)
+        return any(ref in refs for refs in self.images.values())
+
+    def delete(self, app: AppName, keep: frozenset[ImageRef]) -> None:
+        self._play("delete", app, keep)
+        self.images[app] = self.images.get(app, set()) & keep
+
+
+class FakeScheduler(Scripted):
+    """A scheduler of imaginary dynos.
+
+    The config var BEHAVE plays the part of the test app: "exit" ends at once with code 3, "silent"
+    never answers; anything else is healthy at once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.running: dict[str, Dyno] = {}
+        self._lock = threading.Lock()
+        self._addresses = 0
+
+    def start(self, manifest: Manifest, is_cancelled: IsCancelled) -> Stream[tuple[Target, ...]]:
+        started: list[str] = []
+        try:
+            yield Line(f"Starting {sum(process.quantity for process in manifest.processes)} dynos")
+            started = [dyno.id for dyno in self._missing(manifest)]
+            self._play("start", manifest, is_cancelled=is_cancelled)
+            self._behave(manifest)
+        except BaseException:
+            self._forget(lambda dyno: dyno.id in started)
+            raise
+        self._update(manifest, state="up")
+        mine = [dyno for dyno in self.dynos(manifest.app) if dyno.deployment == manifest.deployment]
+        return tuple(dyno.target for dyno in mine if dyno.target)
+
+    def retire(self, app: AppName, before: int) -> None:
+        self._play("retire", app, before)
+        self._forget(lambda dyno: dyno.app == app and dyno.deployment < before)
+
+    def stop(self, app: AppName, deployment: int | None = None) -> None:
+        self._play("stop", app, deployment)
+        self._forget(lambda dyno: dyno.app == app and deployment in (None, dyno.deployment))
+
+    def dynos(self, app: AppName | None = None) -> list[Dyno]:
+        with self._lock:
+            return [dyno for dyno in self.running.values() if app in (None, dyno.app)]
+
+    def crash(self, dyno: Dyno, exit_code: int = 1) -> None:
+        """Let a running dyno crash."""
+        with self._lock:
+            self.running[dyno.id] = replace(dyno, state="crashed", exit_code=exit_code, target=None)
+
+    def _missing(self, manifest: Manifest) -> list[Dyno]:
+        with self._lock:
+            wanted = [
+                self._dyno(manifest, process, index)
+                for process in manifest.processes
+                for index in range(1, process.quantity + 1)
+            ]
+            missing = [dyno for dyno in wanted if dyno.id not in self.running]
+            self.running.update({dyno.id: dyno for dyno in missing})
+            return missing
+
+    def _dyno(self, manifest: Manifest, process: Process, index: int) -> Dyno:
+        self._addresses += 1
+        return Dyno(
+            app=manifest.app,
+            process=process.type,
+            index=index,
+            version=manifest.version,
+            deployment=manifest.deployment,
+            state="starting",
+            command=process.command,
+            size=process.size.name,
+            started_at=time.time(),
+            id=f"{manifest.app}-d{manifest.deployment}-{process.type}-{index}",
+            target=Target(f"10.0.0.{self._addresses}", 8080) if process.is_routed else None,
+        )
+
+    def _behave(self, manifest: Manifest) -> None:
+        behaviour = manifest.env["BEHAVE"].reveal() if "BEHAVE" in manifest.env else ""
+        if behaviour == "exit":
+            raise StartFailed("web.1 exited with code 3 while it started.", why="going down")
+        if behaviour == "silent":
+            raise StartFailed("web.1 did not answer in time.", why="no answer")
+
+    def _update(self, manifest: Manifest, state: str) -> None:
+        with self._lock:
+            for id_, dyno in self.running.items():
+                if (dyno.app, dyno.deployment) == (manifest.app, manifest.deployment):
+                    self.running[id_] = replace(dyno, state=state)
+
+    def _forget(self, is_meant: Callable[[Dyno], bool]) -> None:
+        with self._lock:
+            self.running = {id_: dyno for id_, dyno in self.running.items() if not is_meant(dyno)}
+
+
+class FakeRouter(Scripted):
+    """A router whose table is a dict."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.routes: dict[AppName, tuple[tuple[Hostname, ...], tuple[Target, ...]]] = {}
+
+    def switch(
+        self, app: AppName, hostnames: tuple[Hostname, ...], targets: tuple[Target, ...]
+    ) -> None:
+        self._play("switch", app, hostnames, targets)
+        self.routes[app] = (hostnames, targets)
+
+    def drain(self, targets: tuple[Target, ...]) -> None:
+        self._play("drain", targets)
+
+    def remove(self, app: AppName) -> None:
+        self._play("remove", app)
+        self.routes.pop(app, None)
+
+    def url(self, hostname: Hostname) -> str:
+        return f"http://{hostname}:8080"
+
+
+class FakeLogs(Scripted):
+    """Logs that tests write with `write`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: dict[AppName, list[LogLine]] = {}
+
+    def write(self, app: AppName, line: LogLine) -> None:
+        """Let the app's log have one more line."""
+        with self._changed:
+            self.written.setdefault(app, []).append(line)
+            self._changed.notify_all()
+
+    def recent(self, app: AppName, lines: int = 100) -> list[LogLine]:
+        self._play("recent", app, lines)
+        return self._lines(app)[-lines:] if lines > 0 else []
+
+    def follow(self, app: AppName, lines: int = 100) -> Iterator[LogLine | None]:
+        self._play("follow", app, lines)
+        position = max(0, len(self._lines(app)) - lines)
+        while True:
+            fresh = self._lines(app)[position:]
+            position += len(fresh)
+            yield from fresh
+            with self._changed:
+                if len(self.written.get(app, [])) == position:
+                    self._changed.wait(0.05)
+            if len(self._lines(app)) == position:
+                yield None
+
+    def _lines(self, app: AppName) -> list[LogLine]:
+        with self._changed:
+            return list(self.written.get(app, []))
+
+
+def image_ref(seed: str) -> ImageRef:
+    """Return the same image name for the same seed."""
+    return ImageRef(f"sha256:{hashlib.sha256(seed.encode()).hexdigest()}")

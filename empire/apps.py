@@ -1,0 +1,116 @@
+"""Apps: a name, an owner, a deploy branch. An app owns its releases, config and formation."""
+
+import secrets
+from datetime import datetime
+
+from sqlmodel import Field, Session, SQLModel, or_, select
+
+from empire import releases
+from empire.actors import Actor, record
+from empire.errors import Conflict, NotFound
+from empire.names import AppName, Hostname
+from empire.store import UtcDateTime, new_id, now, store_of
+from empire.users import Role, User
+
+BRANCHES = ("main", "master")  # either may be the first deploy branch
+
+
+class App(SQLModel, table=True):
+    """An app. `deploy_branch` is empty until the first deployment through git is live."""
+
+    __tablename__ = "apps"
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    name: AppName = Field(unique=True, index=True)
+    owner_id: str = Field(foreign_key="users.id", index=True)
+    deploy_branch: str = ""
+    is_leaving: bool = False
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    released_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+def create(session: Session, name: str | None = None, *, by: Actor) -> App:
+    """Return a new app with its first release, which has no image yet.
+
+    Without a name it gets one. Raises InvalidInput for a bad name, Conflict for a taken one.
+    """
+    checked = AppName(name) if name else _unused_name(session)
+    if session.exec(select(App).where(App.name == checked)).first():
+        raise Conflict(
+            f"There is already an app named {checked}.",
+            why="App names are unique on a server.",
+            fix="Choose another name: empire apps:create NAME",
+        )
+    app = App(name=checked, owner_id=by.user_id)
+    session.add(app)
+    session.flush()
+    releases.begin(session, app, by=by)
+    record(session, by, "apps:create", checked)
+    return app
+
+
+def find(session: Session, name_or_id: str) -> App:
+    """Return the app; raises NotFound. It asks no permission: doors use access.require."""
+    query = select(App).where(or_(App.name == name_or_id, App.id == name_or_id))
+    app = session.exec(query).first()
+    if not app:
+        raise missing(name_or_id)
+    return app
+
+
+def visible_to(session: Session, actor: Actor) -> list[App]:
+    """Return the apps that the person may see, by name."""
+    user = session.get(User, actor.user_id)
+    query = select(App).order_by(App.name)
+    if user is None or user.role == Role.MEMBER:
+        query = query.where(App.owner_id == actor.user_id)
+    return list(session.exec(query))
+
+
+def hostnames(session: Session, app: App) -> tuple[Hostname, ...]:
+    """Return the host names under which the app answers, the main one first."""
+    return (Hostname(f"{app.name}.{store_of(session).settings.apps_domain}"),)
+
+
+def missing(name: str) -> NotFound:
+    """Return the error for an app that is not there, or not for this person: one text for both."""
+    return NotFound(
+        f"There is no app {name!r} that you can see.",
+        fix="`empire apps` lists your apps; `empire apps:create NAME` makes one.",
+    )
+
+
+def _unused_name(session: Session) -> AppName:
+    while True:
+        name = AppName(
+            f"{secrets.choice(_FIRST)}-{secrets.choice(_SECOND)}-{secrets.randbelow(9000) + 1000}"
+        )
+        if not session.exec(select(App).where(App.name == name)).first():
+            return name
+
+
+_FIRST = (
+    "amber",
+    "brave",
+    "calm",
+    "crisp",
+    "eager",
+    "gentle",
+    "lively",
+    "quiet",
+    "silver",
+    "sunny",
+)
+_SECOND = (
+    "anchor",
+    "brook",
+    "cedar",
+    "falcon",
+    "harbor",
+    "lantern",
+    "meadow",
+    "orchard",
+    "river",
+    "summit",
+)

@@ -1,0 +1,313 @@
+r"""Deployments: each the journey of one change to live, as a row with a step and a journal.
+
+    RECEIVED -> BUILT -> RELEASED -> PREPARED -> STARTED -> LIVE
+        \__________\_________\__________\__________\____> FAILED, CANCELLED, SUPERSEDED
+
+A door calls `submit_...` and `follow`; the worker claims rows (empire.leases) and advances them.
+A change of config enters at BUILT, since its image is there already. Releases are made when the
+deployment's turn comes and not before, so their order is the order in which they went live.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from sqlalchemy import Index
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from empire.actors import Actor, record
+from empire.apps import App
+from empire.builds import Build
+from empire.errors import Conflict, EmpireError, NotFound, Superseded
+from empire.events import Event, Failed, Line, Live, Quiet, is_last
+from empire.manifest import Source
+from empire.names import Sha
+from empire.secrets import Secret
+from empire.store import Store, UtcDateTime, new_id, now, store_of, stored
+
+
+class Step(StrEnum):
+    """Where a deployment is: the last station that it reached."""
+
+    RECEIVED = "received"
+    BUILT = "built"
+    RELEASED = "released"
+    PREPARED = "prepared"
+    STARTED = "started"
+    LIVE = "live"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+
+
+OPEN = (Step.RECEIVED, Step.BUILT, Step.RELEASED, Step.PREPARED, Step.STARTED)
+
+
+class Kind(StrEnum):
+    """What a deployment carries."""
+
+    PUSH = "push"
+    CONFIG = "config"
+    DESTROY = "destroy"
+
+
+class Deployment(SQLModel, table=True):
+    """One journey. `number` orders the line of the whole server and names the dynos it starts.
+
+    `owner` and `leased_until` (seconds since the epoch) say which worker carries it. `is_settled`
+    turns true when nothing is left to clean up behind it.
+    """
+
+    __tablename__ = "deployments"
+    # A number is never given twice, also when the rows of a destroyed app are gone.
+    __table_args__ = (
+        Index("deployments_open", "is_settled", "step"),
+        {"sqlite_autoincrement": True},
+    )
+
+    number: int | None = Field(default=None, primary_key=True)
+    id: str = Field(default_factory=new_id, unique=True, index=True)
+    app_id: str = Field(foreign_key="apps.id", index=True)
+    kind: Kind = Field(sa_type=stored(Kind))
+    step: Step = Field(default=Step.RECEIVED, sa_type=stored(Step))
+    user_id: str
+    name: str
+    email: str
+    via: str
+    ref: str = ""
+    commit: str = ""
+    tree: str = ""
+    subject: str = ""
+    git_dir: str = ""
+    change: bytes | None = None
+    version: int | None = None
+    owner: str = ""
+    leased_until: float = 0
+    is_cancelled: bool = False
+    is_settled: bool = False
+    code: str = ""
+    what: str = ""
+    why: str = ""
+    fix: str = ""
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether it still moves or waits."""
+        return self.step in OPEN
+
+    @property
+    def actor(self) -> Actor:
+        """Who submitted it."""
+        return Actor(user_id=self.user_id, name=self.name, email=self.email, via=self.via)
+
+    def source(self, app: App) -> Source:
+        """Return the source of a push."""
+        return Source(app.name, Sha(self.commit), Sha(self.tree), Path(self.git_dir), self.subject)
+
+    def outcome(self, url: str = "") -> Event | None:
+        """Return the event that ends its journal, or None while it is open."""
+        if self.is_open:
+            return None
+        if self.step == Step.LIVE:
+            return Live(self.version or 0, url)
+        return Failed(self.code, self.what, self.why, self.fix)
+
+
+def submit_push(
+    session: Session, app: App, *, source: Source, ref: str, by: Actor
+) -> tuple[Deployment, bool]:
+    """Return the deployment of a pushed commit, and whether it was under way already.
+
+    The same commit joins its own running deployment. A push that still waits for its turn is
+    superseded by this one. Raises Conflict when the app is being destroyed.
+    """
+    _refuse_leaving(app)
+    moving = open_of(session, app.id)
+    pushes = [d for d in moving if d.kind == Kind.PUSH and not d.is_cancelled]
+    if pushes and (pushes[-1].commit, pushes[-1].ref) == (source.commit, ref):
+        return pushes[-1], True
+    deployment = _submitted(session, app, Kind.PUSH, by, ref=ref, source=source)
+    for waiting in pushes:
+        if waiting.step == Step.RECEIVED and not waiting.owner:
+            _supersede(session, waiting, deployment)
+    session.add(
+        Build(
+            id=deployment.id,
+            app_id=app.id,
+            commit=source.commit,
+            user_id=by.user_id,
+            email=by.email,
+        )
+    )
+    record(session, by, "push", app.name, f"{ref} {source.commit} deployment {deployment.number}")
+    _tell_who_is_ahead(session, deployment)
+    return deployment, False
+
+
+def submit_config(
+    session: Session, app: App, changes: dict[str, Secret | None], description: str, *, by: Actor
+) -> Deployment:
+    """Return the deployment of a change of config vars; None as a value removes a var."""
+    _refuse_leaving(app)
+    plain = {name: value and value.reveal() for name, value in changes.items()}
+    change = store_of(session).vault.seal(Secret(json.dumps(plain)))
+    deployment = _submitted(session, app, Kind.CONFIG, by, change=change, subject=description)
+    _tell_who_is_ahead(session, deployment)
+    return deployment
+
+
+def submit_destroy(session: Session, app: App, *, by: Actor) -> Deployment:
+    """Return the deployment that takes the app away; what still moves is cancelled."""
+    _refuse_leaving(app)
+    app.is_leaving = True
+    session.add(app)
+    for moving in open_of(session, app.id):
+        moving.is_cancelled = True
+        session.add(moving)
+    record(session, by, "apps:destroy", app.name)
+    return _submitted(session, app, Kind.DESTROY, by)
+
+
+def cancel(session: Session, deployment: Deployment, *, by: Actor) -> None:
+    """Ask for the deployment's end. Raises Conflict when it ended already."""
+    if not deployment.is_open:
+        raise Conflict(f"Deployment {deployment.number} is {deployment.step} already.")
+    deployment.is_cancelled = True
+    session.add(deployment)
+    record(session, by, "deploys:cancel", detail=str(deployment.number))
+
+
+def change_of(session: Session, deployment: Deployment) -> dict[str, Secret | None]:
+    """Return the change of config vars that the deployment carries."""
+    assert deployment.change is not None
+    plain = json.loads(store_of(session).vault.unseal(deployment.change).reveal())
+    return {name: None if value is None else Secret(value) for name, value in plain.items()}
+
+
+def advance(session: Session, deployment: Deployment, step: Step) -> None:
+    """Write down that the deployment reached a station."""
+    deployment.step = step
+    deployment.updated_at = now()
+    session.add(deployment)
+
+
+def end(
+    session: Session, deployment: Deployment, error: EmpireError, step: Step = Step.FAILED
+) -> None:
+    """Write down that the deployment ended without going live, and why."""
+    deployment.code, deployment.what = error.code, error.what
+    deployment.why, deployment.fix = error.why, error.fix
+    advance(session, deployment, step)
+
+
+def follow(
+    store: Store, deployment_id: str, offset: int = 0, quiet_seconds: float = 5
+) -> Iterator[Event]:
+    """Yield the deployment's events from the byte offset of its journal until it ends.
+
+    Quiet comes when nothing happened for quiet_seconds. A journal that lacks its last event,
+    because the server died between the commit and the line, ends by what the row says.
+    """
+    for event in store.journals.follow(deployment_id, offset, quiet_seconds):
+        if isinstance(event, Quiet):
+            last = _ended(store, deployment_id)
+            if last:
+                yield last
+                return
+        yield event
+        if is_last(event):
+            return
+
+
+def find(session: Session, deployment_id: str) -> Deployment:
+    """Return the deployment by id or number; raises NotFound."""
+    query = select(Deployment).where(Deployment.id == deployment_id)
+    if deployment_id.isascii() and deployment_id.isdigit():
+        query = select(Deployment).where(Deployment.number == int(deployment_id))
+    deployment = session.exec(query).first()
+    if not deployment:
+        raise NotFound(
+            f"There is no deployment {deployment_id!r}.", fix="`empire deploys` lists them."
+        )
+    return deployment
+
+
+def of_app(session: Session, app_id: str, limit: int = 50) -> list[Deployment]:
+    """Return the app's deployments, newest first."""
+    query = select(Deployment).where(Deployment.app_id == app_id)
+    return list(session.exec(query.order_by(col(Deployment.number).desc()).limit(limit)))
+
+
+def open_of(session: Session, app_id: str) -> list[Deployment]:
+    """Return the app's deployments that move or wait, in their order."""
+    query = select(Deployment).where(Deployment.app_id == app_id, col(Deployment.step).in_(OPEN))
+    return list(session.exec(query.order_by(col(Deployment.number))))
+
+
+def live_number(session: Session, app_id: str) -> int:
+    """Return the number of the app's newest deployment that went live, 0 where there is none."""
+    query = select(Deployment.number).where(
+        Deployment.app_id == app_id, Deployment.step == Step.LIVE
+    )
+    return session.exec(query.order_by(col(Deployment.number).desc())).first() or 0
+
+
+def _submitted(
+    session: Session,
+    app: App,
+    kind: Kind,
+    by: Actor,
+    *,
+    ref: str = "",
+    source: Source | None = None,
+    change: bytes | None = None,
+    subject: str = "",
+) -> Deployment:
+    deployment = Deployment(
+        app_id=app.id, kind=kind, step=Step.BUILT if kind == Kind.CONFIG else Step.RECEIVED,
+        user_id=by.user_id, name=by.name, email=by.email, via=by.via, ref=ref, change=change, subject=subject,
+    )  # fmt: skip
+    if source:
+        deployment.commit, deployment.tree = source.commit, source.tree
+        deployment.git_dir, deployment.subject = str(source.git_dir), source.subject
+    session.add(deployment)
+    session.flush()
+    return deployment
+
+
+def _refuse_leaving(app: App) -> None:
+    if app.is_leaving:
+        raise Conflict(
+            f"{app.name} is being destroyed.", fix="Wait until it is gone, then make it anew."
+        )
+
+
+def _supersede(session: Session, waiting: Deployment, newer: Deployment) -> None:
+    error = Superseded(
+        f"A newer push took the place of {waiting.commit[:8]}.",
+        why=f"{newer.email} pushed {newer.commit[:8]} while this one waited for its turn.",
+        fix=f"Follow the newer one: empire deploys:output {newer.number}",
+    )
+    end(session, waiting, error, Step.SUPERSEDED)
+    # Readers ask the row when the journal is quiet; the line is only the faster way.
+    store_of(session).journals.append(waiting.id, Failed.of(error))
+
+
+def _tell_who_is_ahead(session: Session, deployment: Deployment) -> None:
+    ahead = [
+        d for d in open_of(session, deployment.app_id) if (d.number or 0) < (deployment.number or 0)
+    ]
+    for other in ahead:
+        seconds = (now() - other.created_at).total_seconds()
+        text = f"Waiting for deployment {other.number} by {other.email} ({other.step}, {seconds:.0f} s)"
+        store_of(session).journals.append(deployment.id, Line(text))
+
+
+def _ended(store: Store, deployment_id: str) -> Event | None:
+    with store.reading() as session:
+        deployment = session.exec(select(Deployment).where(Deployment.id == deployment_id)).first()
+        return deployment.outcome() if deployment else Failed("gone", "The app was destroyed.")

@@ -1,0 +1,85 @@
+"""Formation: how many dynos of each process type, and how large."""
+
+import re
+
+from sqlmodel import Field, Session, SQLModel, select
+
+from empire.errors import InvalidInput
+from empire.manifest import Size
+from empire.names import ProcessType
+from empire.settings import cores
+from empire.store import new_id, store_of
+
+SIZES = {
+    "1X": Size("1X", cpus=1.0, memory_mib=512),
+    "2X": Size("2X", cpus=2.0, memory_mib=1024),
+    "PX": Size("PX", cpus=4.0, memory_mib=8192),
+}
+_CUSTOM = re.compile(r"(?P<units>\d{1,6}):(?P<amount>\d{1,6})(?P<unit>mb|gb)", re.IGNORECASE)
+MIN_MEMORY_MIB = 16
+
+
+class Formation(SQLModel, table=True):
+    """The wished quantity and size of one process type of an app."""
+
+    __tablename__ = "formation"
+
+    id: str = Field(default_factory=new_id)
+    app_id: str = Field(foreign_key="apps.id", primary_key=True)
+    type: ProcessType = Field(primary_key=True)
+    quantity: int
+    size: str
+
+
+def of(session: Session, app_id: str) -> dict[ProcessType, Formation]:
+    """Return the app's formation by process type."""
+    rows = session.exec(
+        select(Formation).where(Formation.app_id == app_id).order_by(Formation.type)
+    )
+    return {row.type: row for row in rows}
+
+
+def extended(
+    session: Session, app_id: str, types: list[ProcessType]
+) -> dict[ProcessType, Formation]:
+    """Return the formation with a row for each type; new ones get their default quantity.
+
+    The default is Heroku's: one web dyno and none of the others. An app that has no web process
+    gets one dyno of its first type, or its first deployment would run nothing.
+    """
+    known = of(session, app_id)
+    size = store_of(session).settings.default_size
+    for type_ in types:
+        if type_ not in known:
+            leads = type_ == "web" or ("web" not in types and not known and type_ == types[0])
+            known[type_] = Formation(app_id=app_id, type=type_, quantity=int(leads), size=size)
+            session.add(known[type_])
+    session.flush()
+    return known
+
+
+def size_of(name: str) -> Size:
+    """Return the size of a name such as 1X or 512:1gb (1024 CPU units are one core).
+
+    The engine refuses more cores than the machine has, so a larger size gets all of them.
+    Raises InvalidInput.
+    """
+    size = SIZES.get(name.upper()) or _custom(name)
+    return Size(size.name, min(size.cpus, float(cores())), size.memory_mib)
+
+
+def _custom(name: str) -> Size:
+    parts = _CUSTOM.fullmatch(name)
+    if not parts:
+        raise InvalidInput(
+            f"{name!r} is not a dyno size.",
+            why=f"Sizes are {', '.join(SIZES)} or CPU:MEMORY such as 512:1gb.",
+        )
+    memory = int(parts["amount"]) * (1024 if parts["unit"].lower() == "gb" else 1)
+    cpus = int(parts["units"]) / 1024
+    if memory < MIN_MEMORY_MIB or cpus < 0.01:
+        raise InvalidInput(
+            f"{name!r} is too small for a dyno.",
+            why=f"A dyno needs at least {MIN_MEMORY_MIB} MB and 11 CPU units.",
+        )
+    return Size(name.lower(), cpus, memory)

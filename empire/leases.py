@@ -1,0 +1,82 @@
+"""Leases: which worker carries which deployment. A lease that is not renewed runs out."""
+
+from sqlalchemy import exists
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, or_, select, update
+
+from empire.deployments import OPEN, Deployment
+from empire.errors import Unavailable
+
+
+class LeaseLost(Unavailable):
+    """Another worker carries the deployment now; this one must let go of it."""
+
+    code = "lease_lost"
+
+
+def claim(session: Session, owner: str, at: float, lease_seconds: float) -> Deployment | None:
+    """Return the oldest deployment that can move or be cleaned up, now leased to the owner.
+
+    Of each app one deployment moves at a time, in the order of their numbers. Cleaning up behind
+    one that ended waits for nobody.
+    """
+    older = aliased(Deployment)
+    waits = exists().where(
+        col(older.app_id) == Deployment.app_id,
+        col(older.number) < Deployment.number,
+        col(older.step).in_(OPEN),
+    )
+    query = (
+        select(Deployment)
+        .where(
+            col(Deployment.is_settled).is_(False),
+            or_(Deployment.owner == "", Deployment.leased_until < at),
+            or_(col(Deployment.step).not_in(OPEN), ~waits),
+        )
+        .order_by(col(Deployment.number))
+        .with_for_update(skip_locked=True)
+    )
+    deployment = session.exec(query).first()
+    if deployment:
+        deployment.owner = owner
+        deployment.leased_until = at + lease_seconds
+        session.add(deployment)
+    return deployment
+
+
+def renew(session: Session, owner: str, at: float, lease_seconds: float) -> None:
+    """Prolong all leases of the owner."""
+    mine = update(Deployment).where(
+        col(Deployment.owner) == owner, col(Deployment.is_settled).is_(False)
+    )
+    session.exec(mine.values(leased_until=at + lease_seconds))
+
+
+def take_back(session: Session, instance: str) -> None:
+    """Free the leases that an earlier process of this server held; its lock proves that it is gone."""
+    mine = update(Deployment).where(col(Deployment.owner).startswith(f"{instance}:"))
+    session.exec(mine.values(owner="", leased_until=0))
+
+
+def held(session: Session, number: int, owner: str) -> Deployment:
+    """Return the deployment if the owner still carries it; raises LeaseLost."""
+    query = select(Deployment).where(Deployment.number == number).with_for_update()
+    deployment = session.exec(query).first()
+    if deployment is None or deployment.owner != owner:
+        raise LeaseLost(f"Deployment {number} is carried by another worker.")
+    return deployment
+
+
+def release(session: Session, deployment: Deployment) -> None:
+    """Let go of the deployment; another claim may take it."""
+    deployment.owner = ""
+    deployment.leased_until = 0
+    session.add(deployment)
+
+
+def cancelled(session: Session, owner: str) -> set[int]:
+    """Return the numbers of the owner's deployments whose end was asked for."""
+    query = select(Deployment.number).where(
+        Deployment.owner == owner, col(Deployment.is_cancelled).is_(True)
+    )
+    return {number for number in session.exec(query) if number is not None}

@@ -1,0 +1,208 @@
+"""Releases: immutable, numbered, each the image, config and formation that an app ran with."""
+
+import json
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import JSON, UniqueConstraint
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from empire import formation
+from empire.actors import Actor
+from empire.errors import NotFound
+from empire.manifest import Image, Manifest, Process
+from empire.names import Hostname, ImageRef
+from empire.secrets import Secret
+from empire.store import UtcDateTime, new_id, now, store_of, stored
+
+if TYPE_CHECKING:
+    from empire.apps import App
+
+
+class Status(StrEnum):
+    """How a release ended: Heroku's words (platform API schema, release.status)."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class Release(SQLModel, table=True):
+    """Version n of an app. Only `status` and `updated_at` ever change.
+
+    `config` is the sealed JSON object of all config vars; `processes` maps types to commands;
+    `quantities` maps types to [quantity, size] as they were when the release was made.
+    """
+
+    __tablename__ = "releases"
+    __table_args__ = (UniqueConstraint("app_id", "version"),)
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    app_id: str = Field(foreign_key="apps.id", index=True)
+    version: int
+    status: Status = Field(default=Status.PENDING, sa_type=stored(Status))
+    description: str
+    image: ImageRef | None = None
+    processes: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
+    quantities: dict[str, list[int | str]] = Field(default_factory=dict, sa_type=JSON)
+    health_path: str | None = None
+    release_command: str | None = None
+    config: bytes
+    commit: str = ""
+    user_id: str
+    email: str
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+    @property
+    def label(self) -> str:
+        """The version as people write it, such as v12."""
+        return f"v{self.version}"
+
+
+def begin(session: Session, app: "App", *, by: Actor) -> Release:
+    """Return the first release of a new app: no image, no config."""
+    release = _next(session, app, "Initial release", by)
+    release.status = Status.SUCCEEDED
+    release.config = _sealed(session, {})
+    return _added(session, release)
+
+
+def of_image(
+    session: Session, app: "App", image: Image, description: str, commit: str, *, by: Actor
+) -> Release:
+    """Return a new release of the image with the app's config and formation."""
+    release = _next(session, app, description, by)
+    wished = formation.extended(session, app.id, list(image.processes))
+    release.image = image.ref
+    release.processes = {str(type_): line for type_, line in image.processes.items()}
+    release.quantities = {
+        str(t): [row.quantity, row.size] for t, row in wished.items() if t in image.processes
+    }
+    release.health_path = image.health_path
+    release.release_command = image.release_command
+    release.config = _sealed(session, config_of(session, newest(session, app.id)))
+    release.commit = commit
+    return _added(session, release)
+
+
+def of_config(
+    session: Session, app: "App", config: dict[str, Secret], description: str, *, by: Actor
+) -> Release:
+    """Return a new release of the newest image with another config.
+
+    Where there is no image yet nothing has to be started, and the release succeeds at once.
+    """
+    last = newest(session, app.id)
+    release = _next(session, app, description, by)
+    for name in ("image", "processes", "quantities", "health_path", "release_command", "commit"):
+        setattr(release, name, getattr(last, name))
+    release.config = _sealed(session, config)
+    release.status = Status.PENDING if last.image else Status.SUCCEEDED
+    return _added(session, release)
+
+
+def finish(session: Session, release: Release, status: Status) -> None:
+    """Write down how the release ended."""
+    release.status = status
+    release.updated_at = now()
+    session.add(release)
+
+
+def of_app(session: Session, app_id: str) -> list[Release]:
+    """Return the app's releases, newest first."""
+    query = select(Release).where(Release.app_id == app_id)
+    return list(session.exec(query.order_by(col(Release.version).desc())))
+
+
+def find(session: Session, app_id: str, name: str) -> Release:
+    """Return the release by id, version number or label such as v12; raises NotFound."""
+    version = name.removeprefix("v")
+    query = select(Release).where(Release.app_id == app_id)
+    by_version = version.isascii() and version.isdigit()
+    query = (
+        query.where(Release.version == int(version))
+        if by_version
+        else query.where(Release.id == name)
+    )
+    release = session.exec(query).first()
+    if not release:
+        raise NotFound(f"There is no release {name!r}.", fix="`empire releases` lists them.")
+    return release
+
+
+def newest(session: Session, app_id: str) -> Release:
+    """Return the newest release that did not fail: what the next one builds on."""
+    query = select(Release).where(Release.app_id == app_id, Release.status != Status.FAILED)
+    return session.exec(query.order_by(col(Release.version).desc())).first() or _gone(app_id)
+
+
+def current(session: Session, app_id: str) -> Release:
+    """Return the newest release that succeeded: what runs."""
+    query = select(Release).where(Release.app_id == app_id, Release.status == Status.SUCCEEDED)
+    return session.exec(query.order_by(col(Release.version).desc())).first() or _gone(app_id)
+
+
+def config_of(session: Session, release: Release) -> dict[str, Secret]:
+    """Return the release's config vars."""
+    plain = json.loads(store_of(session).vault.unseal(release.config).reveal())
+    return {name: Secret(value) for name, value in plain.items()}
+
+
+def manifest_of(
+    session: Session, release: Release, app: "App", names: tuple[Hostname, ...], deployment: int
+) -> Manifest:
+    """Return what a scheduler needs to run the release in the app's present formation."""
+    assert release.image is not None
+    return Manifest(
+        app=app.name,
+        version=release.version,
+        deployment=deployment,
+        image=ImageRef(release.image),
+        processes=tuple(
+            Process(
+                type=type_,
+                command=release.processes[type_],
+                quantity=row.quantity,
+                size=formation.size_of(row.size),
+                health_path=release.health_path if type_ == "web" else None,
+            )
+            for type_, row in formation.of(session, app.id).items()
+            if type_ in release.processes
+        ),
+        hostnames=names,
+        env=config_of(session, release),
+    )
+
+
+def _next(session: Session, app: "App", description: str, by: Actor) -> Release:
+    query = (
+        select(Release.version)
+        .where(Release.app_id == app.id)
+        .order_by(col(Release.version).desc())
+    )
+    last = session.exec(query).first() or 0
+    return Release(
+        app_id=app.id,
+        version=last + 1,
+        description=description,
+        config=b"",
+        user_id=by.user_id,
+        email=by.email,
+    )
+
+
+def _added(session: Session, release: Release) -> Release:
+    session.add(release)
+    session.flush()
+    return release
+
+
+def _sealed(session: Session, config: dict[str, Secret]) -> bytes:
+    plain = {name: value.reveal() for name, value in config.items()}
+    return store_of(session).vault.seal(Secret(json.dumps(plain)))
+
+
+def _gone(app_id: str) -> Release:
+    raise NotFound("The app is gone.", why=f"It has no release any more ({app_id}).")

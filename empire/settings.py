@@ -77,6 +77,10 @@ class Settings(BaseSettings):
     build_npm_registry: str = ""
     base_image: str = "empire/python:3"
     """The image that builtin buildpacks build on; `scripts/up` makes it where it is missing."""
+    debian_mirror: str = ""
+    """Where the packages of the base image come from; empty means this machine's apt sources."""
+    debian_suite: str = "trixie"
+    """The Debian release of the base image; the machine's own where the mirror lacks it."""
 
     # Deployments.
     lease_seconds: float = 15

@@ -15,15 +15,17 @@ from enum import StrEnum
 from pathlib import Path
 
 from sqlalchemy import Index
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, SQLModel, col, delete, select
 
 from empire.actors import Actor, record
 from empire.apps import App
 from empire.builds import Build
 from empire.errors import Conflict, EmpireError, NotFound, Superseded
 from empire.events import Event, Failed, Line, Live, Quiet, is_last
+from empire.formation import Formation
 from empire.manifest import Source
 from empire.names import Sha
+from empire.releases import Release
 from empire.secrets import Secret
 from empire.store import Store, UtcDateTime, new_id, now, store_of, stored
 
@@ -248,12 +250,25 @@ def open_of(session: Session, app_id: str) -> list[Deployment]:
     return list(session.exec(query.order_by(col(Deployment.number))))
 
 
+def unsettled_of(session: Session, app_id: str) -> list[Deployment]:
+    """Return the app's deployments that move, wait, or have something left to clean up."""
+    query = select(Deployment).where(Deployment.app_id == app_id)
+    return list(session.exec(query.where(col(Deployment.is_settled).is_(False))))
+
+
 def live_number(session: Session, app_id: str) -> int:
     """Return the number of the app's newest deployment that went live, 0 where there is none."""
     query = select(Deployment.number).where(
         Deployment.app_id == app_id, Deployment.step == Step.LIVE
     )
     return session.exec(query.order_by(col(Deployment.number).desc())).first() or 0
+
+
+def forget(session: Session, app: App) -> None:
+    """Delete the app with all its rows; the audit keeps what was done."""
+    for table in (Deployment, Build, Release, Formation):
+        session.exec(delete(table).where(col(table.app_id) == app.id))
+    session.delete(app)
 
 
 def _submitted(

@@ -3,6 +3,7 @@
 from sqlalchemy import exists
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, or_, select, update
+from sqlmodel.sql.expression import SelectOfScalar
 
 from empire.deployments import OPEN, Deployment
 from empire.errors import Unavailable
@@ -20,22 +21,7 @@ def claim(session: Session, owner: str, at: float, lease_seconds: float) -> Depl
     Of each app one deployment moves at a time, in the order of their numbers. Cleaning up behind
     one that ended waits for nobody.
     """
-    older = aliased(Deployment)
-    waits = exists().where(
-        col(older.app_id) == Deployment.app_id,
-        col(older.number) < Deployment.number,
-        col(older.step).in_(OPEN),
-    )
-    query = (
-        select(Deployment)
-        .where(
-            col(Deployment.is_settled).is_(False),
-            or_(Deployment.owner == "", Deployment.leased_until < at),
-            or_(col(Deployment.step).not_in(OPEN), ~waits),
-        )
-        .order_by(col(Deployment.number))
-        .with_for_update(skip_locked=True)
-    )
+    query = _claimable(at).with_for_update(skip_locked=True)
     deployment = session.exec(query).first()
     if deployment:
         deployment.owner = owner
@@ -80,3 +66,36 @@ def cancelled(session: Session, owner: str) -> set[int]:
         Deployment.owner == owner, col(Deployment.is_cancelled).is_(True)
     )
     return {number for number in session.exec(query) if number is not None}
+
+
+def is_work(session: Session, at: float) -> bool:
+    """Tell, without the write lock, whether a claim may find something."""
+    return session.exec(_claimable(at)).first() is not None
+
+
+def is_renewal_due(session: Session, owner: str, at: float, lease_seconds: float) -> bool:
+    """Tell whether a lease of the owner has run for more than a third of its time."""
+    due = select(Deployment.number).where(
+        Deployment.owner == owner,
+        col(Deployment.is_settled).is_(False),
+        Deployment.leased_until < at + lease_seconds * 2 / 3,
+    )
+    return session.exec(due).first() is not None
+
+
+def _claimable(at: float) -> SelectOfScalar[Deployment]:
+    older = aliased(Deployment)
+    waits = exists().where(
+        col(older.app_id) == Deployment.app_id,
+        col(older.number) < Deployment.number,
+        col(older.step).in_(OPEN),
+    )
+    return (
+        select(Deployment)
+        .where(
+            col(Deployment.is_settled).is_(False),
+            or_(Deployment.owner == "", Deployment.leased_until < at),
+            or_(col(Deployment.step).not_in(OPEN), ~waits),
+        )
+        .order_by(col(Deployment.number))
+    )

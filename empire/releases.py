@@ -150,6 +150,13 @@ def config_of(session: Session, release: Release) -> dict[str, Secret]:
     return {name: Secret(value) for name, value in plain.items()}
 
 
+def kept_images(session: Session, app_id: str, count: int) -> frozenset[ImageRef]:
+    """Return the images of the newest `count` releases that ran, and of those still on their way."""
+    query = select(Release).where(Release.app_id == app_id, Release.status != Status.FAILED)
+    kept = [release.image for release in session.exec(query.order_by(col(Release.version).desc()))]
+    return frozenset([ImageRef(image) for image in kept if image][:count])
+
+
 def manifest_of(
     session: Session, release: Release, app: "App", names: tuple[Hostname, ...], deployment: int
 ) -> Manifest:

@@ -1,0 +1,127 @@
+"""The story of a deployment, one function per step.
+
+Each yields what a person should see and ends with the one transaction that writes its result and
+the next station together. Each may run again after a crash: it looks first, then acts.
+"""
+
+from collections.abc import Callable
+
+from deployer.journey import Journey
+from empire import builds, config_vars, deployments, events, leases, releases
+from empire.apps import App
+from empire.builds import Build
+from empire.deployments import Deployment, Kind, Step
+from empire.events import Live, Released, Stage, Stream
+from empire.releases import Status
+from empire.store import now
+
+
+def build(journey: Journey) -> Stream[None]:
+    """Turn the pushed source into an image."""
+    image = yield from journey.platform.builder.build(
+        journey.source, journey.deployment.id, journey.is_cancelled
+    )
+    image = yield from journey.platform.registry.push(journey.app.name, image, f"d{journey.number}")
+    with journey.advancing(Step.BUILT) as (session, deployment):
+        builds.succeed(session, _build_of(session.get(Build, deployment.id)), image)
+
+
+def release(journey: Journey) -> Stream[None]:
+    """Make the numbered release: the new image with the app's config, or the other way round."""
+    with journey.advancing(Step.RELEASED) as (session, deployment):
+        app, actor = session.get_one(App, journey.app.id), deployment.actor
+        if deployment.kind == Kind.PUSH:
+            build = _build_of(session.get(Build, deployment.id))
+            text = f"Deploy {deployment.commit[:8]}: {deployment.subject}".removesuffix(": ")
+            made = releases.of_image(
+                session, app, builds.image_of(build), text, deployment.commit, by=actor
+            )
+            build.release_id = made.id
+        else:
+            config = releases.config_of(session, releases.newest(session, app.id))
+            config = config_vars.applied(config, deployments.change_of(session, deployment))
+            made = releases.of_config(session, app, config, deployment.subject, by=actor)
+        deployment.version = made.version
+    yield Released(made.version)
+
+
+def prepare(journey: Journey) -> Stream[None]:
+    """Run the release phase. Not built yet: an app that asks for one is told so."""
+    with journey.store.reading() as session:
+        command = releases.find(
+            session, journey.app.id, str(journey.deployment.version)
+        ).release_command
+    if command and journey.deployment.kind == Kind.PUSH:
+        yield events.Warning(f"The release phase is not supported yet; not run: {command}")
+    with journey.advancing(Step.PREPARED):
+        pass
+
+
+def start(journey: Journey) -> Stream[None]:
+    """Start the new version beside the old one and wait until it is healthy."""
+    manifest = journey.manifest()
+    count = sum(process.quantity for process in manifest.processes)
+    yield Stage(f"Starting v{manifest.version} ({count} {'dyno' if count == 1 else 'dynos'})")
+    journey.targets = yield from journey.platform.scheduler.start(manifest, journey.is_cancelled)
+    with journey.advancing(Step.STARTED):
+        pass
+
+
+def route(journey: Journey) -> Stream[None]:
+    """Let the new version serve. When this is committed the pusher is told."""
+    if journey.targets is None:  # after a restart: what was healthy then may be gone now
+        journey.targets = yield from journey.platform.scheduler.start(
+            journey.manifest(), journey.is_cancelled
+        )
+    journey.platform.router.switch(journey.app.name, journey.hostnames, journey.targets)
+    if journey.deployment.kind == Kind.PUSH:
+        journey.platform.sources.land(journey.source, journey.deployment.ref)
+    with journey.advancing(Step.LIVE) as (session, deployment):
+        app = session.get_one(App, journey.app.id)
+        app.released_at = app.updated_at = now()
+        app.deploy_branch = deployment.ref.removeprefix("refs/heads/") or app.deploy_branch
+        made = releases.find(session, app.id, str(deployment.version))
+        releases.finish(session, made, Status.SUCCEEDED)
+    yield Live(
+        made.version, journey.platform.router.url(journey.hostnames[0]) if journey.targets else ""
+    )
+
+
+def destroy(journey: Journey) -> Stream[None]:
+    """Take the app away: what runs, what routes to it, what it is made of, and at last its rows."""
+    platform, app = journey.platform, journey.app
+    platform.router.remove(app.name)
+    platform.scheduler.stop(app.name)
+    platform.registry.delete(app.name, frozenset())
+    platform.sources.remove(app.name)
+    with journey.store.reading() as session:
+        journals = [d.id for d in deployments.of_app(session, app.id, limit=1_000_000)]
+    with journey.store.writing() as session:
+        leases.held(session, journey.number, journey.owner)
+        deployments.forget(session, session.get_one(App, app.id))
+    for journal in journals:
+        journey.store.journals.remove(journal)
+    yield from ()
+
+
+STORY: dict[tuple[Kind, Step], Callable[[Journey], Stream[None]]] = {
+    (Kind.PUSH, Step.RECEIVED): build,
+    (Kind.PUSH, Step.BUILT): release,
+    (Kind.PUSH, Step.RELEASED): prepare,
+    (Kind.PUSH, Step.PREPARED): start,
+    (Kind.PUSH, Step.STARTED): route,
+    (Kind.CONFIG, Step.BUILT): release,
+    (Kind.CONFIG, Step.RELEASED): start,
+    (Kind.CONFIG, Step.STARTED): route,
+    (Kind.DESTROY, Step.RECEIVED): destroy,
+}
+
+
+def next_step(deployment: Deployment) -> Callable[[Journey], Stream[None]]:
+    """Return the function that carries the deployment on from where it is."""
+    return STORY[deployment.kind, deployment.step]
+
+
+def _build_of(build: Build | None) -> Build:
+    assert build is not None, "a push and its build are submitted in one transaction"
+    return build

@@ -1,0 +1,131 @@
+"""Brings what runs back in line with what is written: at the server's start and when dynos change."""
+
+import threading
+
+import structlog
+from sqlmodel import select
+
+from deployer.settle import targets_of
+from empire import apps, deployments, releases
+from empire.apps import App
+from empire.errors import EmpireError
+from empire.manifest import Dyno, Manifest
+from empire.names import AppName
+from empire.platform import Platform
+from empire.store import Store
+
+log = structlog.get_logger()
+
+
+def reconcile(store: Store, platform: Platform) -> list[threading.Thread]:
+    """Stop dynos that nobody knows, route to what is live, and start what is missing of it.
+
+    To be called before the worker starts; deployments under way are left to it. Returns the threads
+    that start missing dynos: apps that run already must not wait for those that do not come up.
+    """
+    running = platform.scheduler.dynos()
+    known = _apps(store)
+    for name in sorted({dyno.app for dyno in running} - set(known)):
+        platform.scheduler.stop(name)
+    return [
+        thread
+        for app in known.values()
+        if (thread := _reconcile_app(store, platform, app, running)) is not None
+    ]
+
+
+def refresh_route(store: Store, platform: Platform, name: AppName) -> None:
+    """Let the router follow an app's dynos, of which one came or went or changed its address."""
+    app = _apps(store).get(name)
+    if app is None or app.is_leaving:
+        return
+    with store.reading() as session:
+        live = deployments.live_number(session, app.id)
+        names = apps.hostnames(session, app)
+    if live:
+        platform.router.switch(name, names, targets_of(platform, name, live))
+
+
+def _reconcile_app(
+    store: Store, platform: Platform, app: App, running: list[Dyno]
+) -> threading.Thread | None:
+    mine = [dyno for dyno in running if dyno.app == app.name]
+    with store.reading() as session:
+        live = deployments.live_number(session, app.id)
+        awaited = {d.number for d in deployments.unsettled_of(session, app.id)} | {live}
+    for number in sorted({dyno.deployment for dyno in mine} - awaited):
+        platform.scheduler.stop(app.name, number)
+    manifest = _live_manifest(store, app, live)
+    if manifest is None:
+        return None
+    refresh_route(store, platform, app.name)
+    wished = sum(process.quantity for process in manifest.processes)
+    if sum(dyno.deployment == live for dyno in mine) >= wished:
+        return None
+    thread = threading.Thread(target=_bring_back, args=(store, platform, manifest), daemon=True)
+    thread.start()
+    return thread
+
+
+def _bring_back(store: Store, platform: Platform, manifest: Manifest) -> None:
+    try:
+        for _ in platform.scheduler.start(manifest, lambda: False):
+            pass
+        refresh_route(store, platform, manifest.app)
+    except EmpireError as error:
+        log.warning("app could not be brought back", app=manifest.app, error=str(error))
+    except Exception:
+        log.exception("app could not be brought back", app=manifest.app)
+
+
+def _live_manifest(store: Store, app: App, live: int) -> Manifest | None:
+    if not live or app.is_leaving:
+        return None
+    with store.reading() as session:
+        carried = deployments.find(session, str(live))
+        release = releases.find(session, app.id, str(carried.version))
+        names = apps.hostnames(session, app)
+        return releases.manifest_of(session, release, app, names, live)
+
+
+def _apps(store: Store) -> dict[AppName, App]:
+    with store.reading() as session:
+        return {AppName(app.name): app for app in session.exec(select(App))}
+
+
+class RouteKeeper:
+    """Refreshes the routes of apps whose dynos changed, in one thread, however many changes come."""
+
+    def __init__(self, store: Store, platform: Platform) -> None:
+        self._store = store
+        self._platform = platform
+        self._changed: set[AppName] = set()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="route-keeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin to refresh."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after what is under way."""
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join(5)
+
+    def changed(self, app: AppName) -> None:
+        """Ask for a refresh of the app's route."""
+        self._changed.add(app)
+        self._wake.set()
+
+    def _loop(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.wait()
+            self._wake.clear()
+            while self._changed:
+                app = self._changed.pop()
+                try:
+                    refresh_route(self._store, self._platform, app)
+                except Exception:
+                    log.exception("route could not be refreshed", app=app)

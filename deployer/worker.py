@@ -1,0 +1,238 @@
+"""The line: claims deployments, carries each through the pipeline in a thread of its own."""
+
+import fcntl
+import secrets
+import threading
+import time
+from pathlib import Path
+from typing import IO
+
+import structlog
+
+from deployer import journey as journeys
+from deployer import pipeline
+from deployer.journey import Journey
+from deployer.settle import Builds, restore_route, settle
+from empire import builds, deployments, leases, releases
+from empire.builds import Build
+from empire.deployments import Deployment, Kind, Step
+from empire.errors import Cancelled, EmpireError, InternalError, NotFound, Unavailable
+from empire.events import Failed, Line, is_last
+from empire.leases import LeaseLost
+from empire.platform import Platform
+from empire.releases import Status
+from empire.store import Store
+
+log = structlog.get_logger()
+
+
+class Worker:
+    """Carries deployments until it is stopped. One per home: a lock on a file sees to it."""
+
+    def __init__(self, store: Store, platform: Platform) -> None:
+        self._store = store
+        self._platform = platform
+        self._settings = store.settings
+        self._owner = f"{self._settings.instance}:{secrets.token_hex(4)}"
+        self._stopping = threading.Event()
+        self._cancelled: set[int] = set()
+        self._build_slots = threading.BoundedSemaphore(self._settings.build_concurrency)
+        self._running_builds = Builds()
+        self._carriers: set[threading.Thread] = set()
+        self._loops: list[threading.Thread] = []
+        self._lock_file: IO[str] | None = None
+
+    def start(self) -> None:
+        """Take back what an earlier process left and begin to work; raises Unavailable if one runs."""
+        self._lock_file = _locked(self._settings.home / "worker.lock")
+        with self._store.writing() as session:
+            leases.take_back(session, self._settings.instance)
+        for loop in (self._claim_loop, self._lease_loop):
+            thread = threading.Thread(target=loop, name=loop.__name__, daemon=True)
+            thread.start()
+            self._loops.append(thread)
+
+    def stop(self, timeout_seconds: float = 10) -> None:
+        """Let go: what is under way stays at its last station and goes on after the next start."""
+        self._stopping.set()
+        self._store.bell.ring()
+        deadline = time.monotonic() + timeout_seconds
+        for thread in [*self._loops, *self._carriers]:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        if self._lock_file:
+            self._lock_file.close()
+
+    def _claim_loop(self) -> None:
+        while not self._stopping.is_set():
+            seen = self._store.bell.rings
+            try:
+                self._claim_all()
+            except Exception:
+                log.exception("claiming failed")
+            self._store.bell.wait(seen, timeout_seconds=1)
+
+    def _claim_all(self) -> None:
+        while not self._stopping.is_set():
+            if len(self._carriers) >= self._settings.deployments_concurrency:
+                return
+            with self._store.reading() as session:
+                if not leases.is_work(session, time.time()):
+                    return
+            with self._store.writing() as session:
+                claimed = leases.claim(
+                    session, self._owner, time.time(), self._settings.lease_seconds
+                )
+            if not claimed:
+                return
+            thread = threading.Thread(
+                target=self._carry,
+                args=(claimed,),
+                name=f"deployment-{claimed.number}",
+                daemon=True,
+            )
+            self._carriers.add(thread)
+            thread.start()
+
+    def _lease_loop(self) -> None:
+        while not self._stopping.is_set():
+            seen = self._store.bell.rings
+            try:
+                self._keep_leases()
+            except Exception:
+                log.exception("keeping leases failed")
+            self._store.bell.wait(seen, self._settings.lease_seconds / 3)
+
+    def _keep_leases(self) -> None:
+        with self._store.reading() as session:
+            self._cancelled = leases.cancelled(session, self._owner)
+            due = leases.is_renewal_due(
+                session, self._owner, time.time(), self._settings.lease_seconds
+            )
+        if due:
+            with self._store.writing() as session:
+                leases.renew(session, self._owner, time.time(), self._settings.lease_seconds)
+
+    def _carry(self, deployment: Deployment) -> None:
+        try:
+            self._carry_on(deployment)
+        except LeaseLost:
+            log.warning("lease lost", deployment=deployment.number)
+        except Exception:
+            log.exception("carrying failed", deployment=deployment.number)
+            self._stopping.wait(1)  # a store or engine that is away is not asked in a hot loop
+            self._let_go(deployment)
+        finally:
+            self._carriers.discard(threading.current_thread())
+            self._store.bell.ring()
+
+    def _carry_on(self, deployment: Deployment) -> None:
+        try:
+            journey = journeys.begin(
+                self._store,
+                self._platform,
+                self._owner,
+                deployment,
+                lambda: self._is_over(deployment),
+            )
+        except NotFound:
+            return  # the app was destroyed meanwhile, and this row with it
+        if journey.deployment.is_open and not self._travel(journey):
+            return
+        self._end_journal(journey)
+        settle(journey, self._running_builds)
+
+    def _travel(self, journey: Journey) -> bool:
+        """Carry the deployment to its end; return whether something is left to settle."""
+        try:
+            while journey.deployment.is_open:
+                if self._is_over(journey.deployment):
+                    raise Cancelled("The deployment was cancelled.")
+                self._take_step(journey)
+                if journey.deployment.kind == Kind.DESTROY:
+                    return False
+        except LeaseLost:
+            raise
+        except Cancelled as error:
+            if self._stopping.is_set():
+                self._let_go(journey.deployment)
+                return False
+            self._end(journey, error, Step.CANCELLED)
+        except EmpireError as error:
+            self._end(journey, error, Step.FAILED)
+        except Exception:
+            unexpected = InternalError.with_reference()
+            log.exception("deployment failed", deployment=journey.number, error=unexpected.what)
+            self._end(journey, unexpected, Step.FAILED)
+        return True
+
+    def _take_step(self, journey: Journey) -> None:
+        if (journey.deployment.kind, journey.deployment.step) != (Kind.PUSH, Step.RECEIVED):
+            self._tell(journey)
+            return
+        self._wait_for_build_slot(journey)
+        try:
+            with self._running_builds.running(journey.app.name):
+                self._tell(journey)
+        finally:
+            self._build_slots.release()
+
+    def _tell(self, journey: Journey) -> None:
+        for event in pipeline.next_step(journey.deployment)(journey):
+            journey.say(event)
+
+    def _wait_for_build_slot(self, journey: Journey) -> None:
+        if self._build_slots.acquire(blocking=False):
+            return
+        journey.say(
+            Line(
+                f"Waiting for a build slot ({self._settings.build_concurrency} builds run at a time)"
+            )
+        )
+        while not self._build_slots.acquire(timeout=0.1):
+            if journey.is_cancelled():
+                raise Cancelled("The deployment was cancelled while it waited for a build slot.")
+
+    def _end(self, journey: Journey, error: EmpireError, step: Step) -> None:
+        if journey.deployment.step == Step.STARTED:
+            restore_route(journey)
+        with self._store.writing() as session:
+            deployment = leases.held(session, journey.number, self._owner)
+            deployments.end(session, deployment, error, step)
+            build = session.get(Build, deployment.id)
+            if build:
+                builds.fail(session, build)
+            if deployment.version:
+                made = releases.find(session, deployment.app_id, str(deployment.version))
+                releases.finish(session, made, Status.FAILED)
+        journey.deployment = deployment
+        journey.say(Failed.of(error))
+
+    def _end_journal(self, journey: Journey) -> None:
+        # A worker that died between the commit and the line left the readers without an end.
+        told, _ = self._store.journals.read(journey.deployment.id)
+        last = journey.deployment.outcome(self._platform.router.url(journey.hostnames[0]))
+        if last and not (told and is_last(told[-1])):
+            journey.say(last)
+
+    def _let_go(self, deployment: Deployment) -> None:
+        with self._store.writing() as session:
+            mine = leases.held(session, deployment.number or 0, self._owner)
+            leases.release(session, mine)
+
+    def _is_over(self, deployment: Deployment) -> bool:
+        asked = deployment.is_cancelled or deployment.number in self._cancelled
+        return asked or self._stopping.is_set()
+
+
+def _locked(path: Path) -> IO[str]:
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise Unavailable(
+            "Another server works in this home already.",
+            why=f"It holds the lock on {path}.",
+            fix="Stop it first, or give this one another EMPIRE_HOME.",
+        ) from None
+    return file

@@ -1,0 +1,196 @@
+"""The boot of one dyno: find or create its container, start it, see that it is healthy."""
+
+import threading
+import time
+from contextlib import suppress
+
+from docker.errors import APIError, NotFound
+
+from deployer.local import containers, errors, listeners
+from deployer.local.engine import Engine, explained, speaking
+from deployer.local.health import Findings, pauses, probe
+from deployer.local.places import Place, creation
+from deployer.local.rows import Row, is_up_before, target
+from deployer.local.watch import Watch
+from empire.events import masked
+from empire.manifest import Target
+from empire.settings import Settings
+
+NAME_TAKEN = 409
+LAST_LINES = 20
+LONGEST_LINE = 500
+LOOK_SECONDS = 2.0
+"""How often to look at a container whose end was not reported."""
+SHORTEST_REDACTED = 6
+"""Shorter values of config vars, such as "true", say nothing and would garble the output."""
+
+
+class Boot:
+    """One dyno on its way up. `run` belongs to one thread; `halt` may be called from any other."""
+
+    def __init__(
+        self, engine: Engine, watch: Watch, settings: Settings, place: Place, is_published: bool
+    ) -> None:
+        self.place = place
+        self.container = ""
+        self.is_ours = True
+        """Whether a failure of this start may remove the container."""
+        self.is_up = False
+        self.findings = Findings("")
+        self.began_at = time.monotonic()
+        self._engine = engine
+        self._watch = watch
+        self._settings = settings
+        self._is_published = is_published
+        self._halted = threading.Event()
+
+    def run(self) -> Target | None:
+        """Bring the dyno up and return where it takes requests; raises StartFailed, Cancelled."""
+        with speaking(f"start {self.place.dyno}"):
+            self._find_or_create()
+            with self._watch.ending(self.container) as ended:
+                self._start()
+                found = self._healthy(ended)
+            if self.is_ours:
+                self._engine.keep_up(self.container)
+            self.is_up = True
+            return found
+
+    def told(self) -> str:
+        """Return how far it is, in words."""
+        seconds = time.monotonic() - self.began_at
+        if self.is_up:
+            return f"{self.place.dyno} is up ({seconds:.1f} s)"
+        return f"{self.place.dyno} ({self.findings.last or 'starting'}, {seconds:.0f} s)"
+
+    def halt(self) -> None:
+        """Let `run` end soon."""
+        self._halted.set()
+
+    def remove(self) -> None:
+        """Remove the container if this start made it; twice is fine."""
+        if self.container and self.is_ours:
+            with speaking(f"remove {self.place.dyno}"):
+                containers.remove(self._engine, self.container)
+
+    def _find_or_create(self) -> None:
+        """Make the container, or take the one that an earlier attempt made."""
+        name = self.place.name(self._settings.instance)
+        while not self.container:
+            self._check_halted()
+            try:
+                self.container = self._create(name)
+            except APIError as error:
+                if error.status_code != NAME_TAKEN:
+                    raise
+                self._adopt(name)
+
+    def _create(self, name: str) -> str:
+        body = creation(
+            self.place,
+            self._settings.instance,
+            cores=self._engine.cores,
+            is_published=self._is_published,
+            grace_seconds=self._settings.stop_grace_seconds,
+        )
+        try:
+            made = self._engine.create(body, name)
+        except NotFound:
+            raise errors.image_gone(self.place.manifest.app) from None
+        return made
+
+    def _adopt(self, name: str) -> None:
+        with suppress(NotFound):
+            found = self._engine.api.inspect_container(name)
+            if found["State"]["Status"] in ("created", "running", "restarting"):
+                self.container, self.is_ours = found["Id"], not is_up_before(found)
+            else:
+                # It ended in an earlier attempt, maybe because the machine did: start afresh.
+                containers.remove(self._engine, found["Id"])
+
+    def _start(self) -> None:
+        self._check_halted()
+        try:
+            self._engine.api.start(self.container)
+        except APIError as error:
+            reason = explained(error)
+            if "/bin/sh" in reason:
+                raise errors.no_shell(self.place.dyno) from None
+            raise errors.cannot_run(self.place.dyno, reason) from None
+
+    def _healthy(self, ended: threading.Event) -> Target | None:
+        details = self._look()
+        if not self.place.process.is_routed:
+            self._stay_up(ended)
+            return None
+        found = target(details)
+        looked_at = time.monotonic()
+        for pause in pauses():
+            if found and self._answers(found):
+                return found
+            self._check_deadline(details)
+            if ended.wait(pause) or time.monotonic() - looked_at > LOOK_SECONDS:
+                ended.clear()
+                details = self._look()
+                found, looked_at = target(details), time.monotonic()
+        raise AssertionError("pauses never end")
+
+    def _stay_up(self, ended: threading.Event) -> None:
+        deadline = time.monotonic() + self._settings.worker_uptime_seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self._check_halted()
+            if ended.wait(min(left, 0.1)):
+                ended.clear()
+                self._look()
+        self._look()
+
+    def _answers(self, found: Target) -> bool:
+        path = self.place.process.health_path
+        names = self.place.manifest.hostnames
+        self.findings.url = f"http://{found}{path or '/'}"
+        outcome = probe(found, path, names[0] if names else str(found), self._is_over)
+        self.findings.add(outcome)
+        return outcome.is_up
+
+    def _look(self) -> Row:
+        """Return the container as it is; raises StartFailed when it does not run."""
+        self._check_halted()
+        details: Row = self._engine.api.inspect_container(self.container)
+        if details["State"]["Status"] in ("running", "restarting"):
+            return details
+        state, lines = details["State"], self._last_lines()
+        if state["ExitCode"] == 127 and any("tini" in line and "/bin/sh" in line for line in lines):
+            raise errors.no_shell(self.place.dyno)
+        memory_mib = self.place.process.size.memory_mib if state["OOMKilled"] else None
+        raise errors.exited(
+            self.place.dyno, state["ExitCode"], killed_for_memory_mib=memory_mib, lines=lines
+        )
+
+    def _is_over(self) -> bool:
+        late = time.monotonic() - self.began_at > self._settings.start_seconds
+        return self._halted.is_set() or late
+
+    def _check_halted(self) -> None:
+        if self._halted.is_set():
+            raise errors.cancelled(self.place.manifest.app)
+
+    def _check_deadline(self, details: Row) -> None:
+        self._check_halted()
+        if not self._is_over():
+            return
+        pid = 0 if self._is_published else details["State"]["Pid"]
+        raise errors.unanswered(
+            self.place.dyno,
+            self._settings.start_seconds,
+            probes=str(self.findings),
+            diagnosis=listeners.diagnosis(pid, self.place.port) if pid else "",
+            lines=self._last_lines(),
+        )
+
+    def _last_lines(self) -> list[str]:
+        written = self._engine.api.logs(self.container, tail=LAST_LINES)
+        text = written.decode("utf-8", "replace")
+        for secret in self.place.manifest.env.values():
+            if len(secret.reveal()) >= SHORTEST_REDACTED:
+                text = text.replace(secret.reveal(), str(secret))
+        return [masked(line)[:LONGEST_LINE] for line in text.splitlines()]

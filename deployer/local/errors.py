@@ -1,0 +1,84 @@
+"""All that the local backend has to say to people when something goes wrong."""
+
+from collections.abc import Sequence
+
+from empire.errors import Cancelled, StartFailed, Unavailable
+
+SHELL_EXIT_CODES = {
+    126: "The command was found but cannot be executed. Is the file executable?",
+    127: "The command was not found in the image. Is it spelled right, and is its package installed?",
+}
+
+
+def no_engine(reason: str) -> Unavailable:
+    """Return the error for an engine that does not answer."""
+    return Unavailable(
+        "The Docker Engine does not answer.",
+        why=reason,
+        fix="Start it (for example with `systemctl start docker`) and try again.",
+    )
+
+
+def engine_refused(doing: str, reason: str) -> Unavailable:
+    """Return the error for a request that the engine turned down."""
+    return Unavailable(f"The Docker Engine refused to {doing}.", why=reason)
+
+
+def image_gone(app: str) -> StartFailed:
+    """Return the error for an image that was deleted from the engine."""
+    return StartFailed(
+        f"The image of {app} is not on this machine any more.",
+        fix="Push the app again to build a new one.",
+    )
+
+
+def cannot_run(dyno: str, reason: str) -> StartFailed:
+    """Return the error for a container that the engine could not start."""
+    return StartFailed(f"{dyno} cannot be started.", why=reason)
+
+
+def exited(
+    dyno: str, exit_code: int, *, killed_for_memory_mib: int | None, lines: Sequence[str]
+) -> StartFailed:
+    """Return the error for a dyno that ended while it had to come up."""
+    if killed_for_memory_mib is not None:
+        what = f"{dyno} was killed because it used more than {killed_for_memory_mib} MiB of memory."
+        fix = "Let it use less memory or give its process type a larger size."
+    else:
+        what = f"{dyno} exited with code {exit_code} while it started."
+        fix = SHELL_EXIT_CODES.get(exit_code, "The reason is most likely in its last lines.")
+    return StartFailed(what, why=last_lines(lines), fix=fix)
+
+
+def no_shell(dyno: str) -> StartFailed:
+    """Return the error for an image in which commands cannot run."""
+    return StartFailed(
+        f"{dyno} cannot be started: its image has no /bin/sh.",
+        why="A command from a Procfile runs in a shell.",
+        fix="Base the image on one with a shell, or drop the command and use the image's own.",
+    )
+
+
+def unanswered(
+    dyno: str, seconds: float, *, probes: str, diagnosis: str, lines: Sequence[str]
+) -> StartFailed:
+    """Return the error for a dyno that runs but never became healthy."""
+    return StartFailed(
+        f"{dyno} did not become healthy within {seconds:g} seconds.",
+        why="\n".join(part for part in (probes, last_lines(lines)) if part),
+        fix=diagnosis or "Let it listen on 0.0.0.0 at the port that the PORT variable names.",
+    )
+
+
+def cancelled(app: str) -> Cancelled:
+    """Return the error for a start that somebody stopped."""
+    return Cancelled(
+        f"The start of {app} was cancelled.", why="What it had started is removed again."
+    )
+
+
+def last_lines(lines: Sequence[str]) -> str:
+    """Return what a dyno wrote at last, as it stands under an error."""
+    if not lines:
+        return "It wrote nothing."
+    return "\n".join(("Its last lines:", *(f"  {line}" for line in lines)))

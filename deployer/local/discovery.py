@@ -74,7 +74,7 @@ class RouterProcess:
         self.options = options
         self.routes = RoutesFile(options.folder / "routes.json")
         before = State.read(options.folder)
-        self.sockets = self._take_sockets(before)
+        self.sockets = self._take_sockets()
         self._lock = take_lock(options.folder / "router.lock")
         self.sockets |= self._open_sockets(before)
         self.proxy = Proxy(options.folder, options.binary, before.caddy)
@@ -94,9 +94,9 @@ class RouterProcess:
         """Keep Caddy running until told to stop."""
         self.proxy.keep(self._config(), self.sockets)
 
-    def _take_sockets(self, before: State) -> sockets.Sockets:
+    def _take_sockets(self) -> sockets.Sockets:
         taken = sockets.receive_all(self.options.folder / "control.sock", HANDOVER_SECONDS)
-        kept = {name: taken[name] for name in ("dns", "pages") if name in taken}
+        kept: sockets.Sockets = {name: taken[name] for name in ("dns", "pages") if name in taken}
         for name, port in (("http", self.options.http_port), ("https", self.options.https_port)):
             if name in taken and taken[name].getsockname()[:2] == (self.options.host, port):
                 kept[name] = taken[name]
@@ -222,7 +222,12 @@ def take_lock(path: Path, timeout_seconds: float = HANDOVER_SECONDS) -> int:
 
 
 def main() -> None:
-    """Run the router process; tell through the `--ready` file number how the start went."""
+    """Run the router process; tell through the `--ready` file number how the start went.
+
+    It forks first: whoever started it has no child to wait for.
+    """
+    if os.fork():
+        os._exit(0)
     reserve_handles()
     os.umask(0o077)
     sys.setswitchinterval(0.0005)

@@ -45,7 +45,9 @@ def answer(query: bytes, find: Callable[[str], Addresses], status: Callable[[], 
 
 def question(name: str, kind: int, identity: int = 1) -> bytes:
     """Return a query for one name."""
-    return HEADER.pack(identity, 0x0100, 1, 0, 0, 0) + _write_name(name) + struct.pack("!HH", kind, 1)
+    return (
+        HEADER.pack(identity, 0x0100, 1, 0, 0, 0) + _write_name(name) + struct.pack("!HH", kind, 1)
+    )
 
 
 def read_text(reply: bytes) -> str:

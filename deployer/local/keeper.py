@@ -37,7 +37,6 @@ class Keeper:
         self.settings = settings
         self.folder = settings.home / "router"
         self._starting = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
 
     def ensure_running(self) -> None:
         """Have a router process of this code and these settings. Raises Unavailable."""
@@ -123,7 +122,7 @@ class Keeper:
     def _start(self) -> None:
         said, saying = os.pipe()
         try:
-            self._process = self._spawn(saying)
+            self._spawn(saying)
         finally:
             os.close(saying)
         with open(said, "rb") as answer:  # noqa: PTH123 - a file number, not a path
@@ -131,15 +130,15 @@ class Keeper:
             text = answer.read().decode(errors="replace") if readable else ""
         if text != "ready":
             raise errors.router_failed(text, self.settings)
-        log.info("router started", pid=self._process.pid)
+        log.info("router started")
 
-    def _spawn(self, saying: int) -> subprocess.Popen[bytes]:
+    def _spawn(self, saying: int) -> None:
         options = self.options
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         options.logs.mkdir(parents=True, exist_ok=True)
         given = [f"--{name}={getattr(options, name)}" for name in Options.__slots__]
         with (options.logs / "router.out").open("ab") as output:
-            return subprocess.Popen(
+            subprocess.run(
                 [sys.executable, "-m", "deployer.local.discovery", f"--ready={saying}", *given],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -148,6 +147,8 @@ class Keeper:
                 env={"PATH": "/usr/bin:/bin", "PYTHONPATH": _import_path()},
                 pass_fds=(saying,),
                 start_new_session=True,
+                timeout=START_SECONDS,
+                check=True,
             )
 
 

@@ -1,1 +1,1 @@
-"""Workshop 1: turns a source into an image."""
+"""Source to image: recognises what an app is, plans its build, and has the engine do it."""

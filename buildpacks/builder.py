@@ -1,0 +1,181 @@
+"""The Builder: from a commit to an image on the engine, with its output on the way."""
+
+import os
+import time
+from functools import cached_property
+from typing import Any
+
+import structlog
+
+from buildpacks import app_json, context, dockerfile_app, errors, limits, surroundings
+from buildpacks.detect import detect
+from buildpacks.dispatch import Dispatch
+from buildpacks.engine import Engine
+from buildpacks.limits import Limits
+from buildpacks.order import Order, Shop, order, tag_of
+from buildpacks.plan import Plan
+from buildpacks.stack_facts import Stack
+from buildpacks.tree import Tree
+from buildpacks.watch import Watch
+from empire import events
+from empire.errors import BuildFailed, EmpireError
+from empire.events import Line, Stage, Stream
+from empire.files import write_once
+from empire.manifest import Image, Source
+from empire.names import ImageRef, ProcessType
+from empire.platform import IsCancelled
+from empire.settings import Settings
+
+OURS = "empire/"
+SHOWN = 5
+
+log = structlog.get_logger()
+
+
+class Builder:
+    """Builds on one engine. Any number of builds may run at a time, each in its own thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._engine = Engine(settings.docker_host)
+
+    def build(self, source: Source, build: str, is_cancelled: IsCancelled) -> Stream[Image]:
+        """Yield the build's output and return the image.
+
+        The same build name again uses the image that an earlier attempt got done. Raises
+        BuildFailed, InvalidInput, TimedOut, Cancelled, Unavailable.
+        """
+        started = time.monotonic()
+        with Tree(source) as tree, Watch(is_cancelled, self._settings.build_seconds) as watch:
+            buildpack = detect(tree)
+            plan = buildpack.plan(
+                tree, self._stack(has_to_be_there=buildpack is not dockerfile_app)
+            )
+            health = app_json.health_path(tree.read("app.json")) if "app.json" in tree else None
+            yield from _introduction(plan, tree, self._settings.base_image)
+            found = self._earlier(source, build)
+            summary = "made by an earlier attempt"
+            if found is None:
+                found, summary = yield from self._made(tree, source, build, plan, watch)
+        yield Line(
+            f"Built in {time.monotonic() - started:.1f} s: "
+            f"{found['Size'] / 1e6:.0f} MB image, {summary}"
+        )
+        return _image(found, plan, health)
+
+    def limits_problem(self) -> str:
+        """Return why builds run without memory and processor limits, empty when they have them."""
+        if not self._has_buildkit:
+            return ""
+        settings = self._settings
+        together = settings.build_concurrency
+        allowed = Limits(settings.build_memory_mib * together, settings.build_cpus * together)
+        return limits.apply(allowed, self._facts)
+
+    def _made(
+        self, tree: Tree, source: Source, build: str, plan: Plan, watch: Watch
+    ) -> Stream[tuple[dict[str, Any], str]]:
+        if problem := self.limits_problem():
+            log.warning("build limits cannot be applied", why=problem)
+        wanted = order(tree, source, build, plan, self._shop)
+        dispatch = Dispatch(self._engine, self._settings, self._has_buildkit, watch)
+        try:
+            try:
+                image, summary = yield from dispatch.send(wanted, tree)
+            except BuildFailed as error:
+                plain = _with_own_syntax(wanted, error)
+                yield events.Warning(
+                    f"The syntax image {wanted.syntax} could not be had; "
+                    "building with the engine's own Dockerfile syntax."
+                )
+                image, summary = yield from dispatch.send(plain, tree)
+            watch.check()
+        except EmpireError:
+            if watch.verdict:
+                self._engine.remove_tag(wanted.tag)
+            raise
+        return self._engine.image(image) or {"Id": image, "Size": 0}, summary
+
+    def _earlier(self, source: Source, build: str) -> dict[str, Any] | None:
+        """Return the image of an attempt under the same name that was cut off after its build."""
+        found = self._engine.image(tag_of(source, build, self._settings.instance))
+        labels = ((found or {}).get("Config") or {}).get("Labels") or {}
+        return found if labels.get("empire.commit") == source.commit else None
+
+    def _stack(self, *, has_to_be_there: bool) -> Stack:
+        """Look at the base image; one that is not ours may be pulled by the engine later."""
+        name = self._settings.base_image
+        found = self._engine.image(name)
+        if found is None and has_to_be_there and name.startswith(OURS):
+            raise errors.base_missing(name)
+        return Stack.of(name, found["Config"] if found else None)
+
+    @cached_property
+    def _shop(self) -> Shop:
+        settings = self._settings
+        return Shop(
+            settings.instance,
+            settings.base_image,
+            write_once(settings.home / "build.key", lambda: os.urandom(32)),
+            surroundings.secrets(settings),
+            self._has_buildkit,
+        )
+
+    @cached_property
+    def _has_buildkit(self) -> bool:
+        """Tell whether the engine builds with BuildKit: Docker's own since API 1.39, not Podman."""
+        if self._settings.builder != "auto":
+            return self._settings.builder == "buildkit"
+        about = self._engine.get("/version") or {}
+        numbers = tuple(int(part) for part in about.get("ApiVersion", "0").split("."))
+        names = " ".join(str(part.get("Name")) for part in about.get("Components") or [])
+        return numbers >= (1, 39) and "Podman" not in names
+
+    @cached_property
+    def _facts(self) -> dict[str, Any]:
+        facts: dict[str, Any] = self._engine.get("/info") or {}
+        return facts
+
+
+def _introduction(plan: Plan, tree: Tree, base: str) -> Stream[None]:
+    if plan.dockerfile:
+        yield Stage("Building with Dockerfile")
+    else:
+        yield Stage(f"Building with the {plan.buildpack} buildpack on {base}")
+    yield from map(Line, plan.notes)
+    yield from map(events.Warning, plan.warnings)
+    if paths := context.submodules(tree):
+        yield events.Warning(
+            f"Submodules are not part of a push, their folders stay empty: {_few(paths)}"
+        )
+    if paths := context.lfs_pointers(tree):
+        yield events.Warning(
+            f"Git LFS files arrive as pointers, without their content: {_few(paths)}"
+        )
+
+
+def _few(paths: list[str]) -> str:
+    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+    return ", ".join(paths[:SHOWN]) + more
+
+
+def _with_own_syntax(wanted: Order, error: BuildFailed) -> Order:
+    """Return the order without its syntax line if that was what failed; raises the error if not."""
+    image = wanted.syntax
+    if not image or image.partition(":")[0] not in f"{error.what} {error.why}":
+        raise error
+    return wanted.without_syntax()
+
+
+def _image(found: dict[str, Any], plan: Plan, health: str | None) -> Image:
+    processes = {ProcessType(name): command for name, command in plan.processes.items()}
+    labels = (found.get("Config") or {}).get("Labels") or {}
+    release = processes.pop(ProcessType("release"), None)
+    return Image(
+        ref=ImageRef(found["Id"]),
+        processes=processes,
+        health_path=health or labels.get("empire.health"),
+        release_command=release,
+        size_bytes=found["Size"],
+        buildpack=plan.buildpack,
+    )

@@ -1,0 +1,53 @@
+"""Reads the progress of the engine's classic builder: Podman, old engines, or by choice."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from buildpacks.progress import Meter, Step, failure
+from empire.events import Stream
+
+STEP = re.compile(r"Step (\d+/\d+) : (.*)")
+NOISE = re.compile(
+    r" ---> |Removing intermediate container |Successfully (built|tagged) |Step \d+/"
+)
+
+
+class Steps:
+    """The state of one build as far as its output told it."""
+
+    def __init__(self, meter: Meter, memory_mib: int) -> None:
+        self._meter = meter
+        self._memory_mib = memory_mib
+        self._step = Step("")
+        self._seen = self._cached = 0
+
+    def follow(self, answer: Iterable[dict[str, Any]]) -> Stream[str]:
+        """Yield the output and return the image's id, empty when the answer broke off.
+
+        Raises BuildFailed with the step and its last lines.
+        """
+        image = ""
+        for row in answer:
+            if "error" in row:
+                raise failure(self._step, row["error"], self._memory_mib)
+            if "stream" in row:
+                yield from self._wrote(row["stream"])
+            elif "ID" in row.get("aux", {}):
+                image = row["aux"]["ID"]
+        return image
+
+    def summary(self) -> str:
+        """Return how much of the work was already done."""
+        return f"{self._cached} of {self._seen} steps cached"
+
+    def _wrote(self, text: str) -> Stream[None]:
+        self._meter.add(len(text))
+        if found := STEP.match(text):
+            yield from self._step.ended()
+            self._step = Step(f"[{found[1]}] {found[2].strip()}")
+            self._seen += 1
+            yield from Step("").wrote(f"{self._step.name}\n".encode())
+        self._cached += " ---> Using cache" in text
+        if not NOISE.match(text):
+            yield from self._step.wrote(text.encode())

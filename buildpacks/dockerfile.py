@@ -1,0 +1,107 @@
+"""Renders a plan as a Dockerfile: a build stage for dependencies, then an image with code on top.
+
+The context that belongs to it has the app's files under `app/`, ours under `empire/`.
+"""
+
+import hmac
+import json
+from dataclasses import dataclass
+
+from buildpacks.plan import Cache, Copy, Plan, Run, Step
+
+APP = "app"
+OURS = "empire"
+BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+# Each tool has its own word for "trust this bundle".
+TRUST = (
+    "SSL_CERT_FILE",
+    "PIP_CERT",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "NODE_EXTRA_CA_CERTS",
+)
+OWNER = "1000:1000"
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A file that build steps see at `target` and that stays in no layer."""
+
+    id: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What the operator's side adds to every plan.
+
+    Without `has_mounts` (the engine's classic builder) secrets are copied into the build stage,
+    which is not part of the image, and there are no caches.
+    """
+
+    base: str
+    secrets: tuple[Secret, ...] = ()
+    cache_key: bytes = b""
+    has_mounts: bool = True
+
+
+def render(plan: Plan, workshop: Workshop) -> str:
+    """Return the Dockerfile of a builtin buildpack's plan."""
+    lines = [*_build_stage(plan, workshop), *_image_stage(plan, workshop)]
+    return "\n".join(lines) + "\n"
+
+
+def _build_stage(plan: Plan, workshop: Workshop) -> list[str]:
+    if not plan.artifacts:
+        return []
+    lines = [f"FROM {workshop.base} AS build", "WORKDIR /app"]
+    lines += _env(plan.build_env)
+    if any(secret.target == BUNDLE for secret in workshop.secrets):
+        lines += [f"ENV {name}={BUNDLE}" for name in TRUST]
+    if not workshop.has_mounts:
+        lines += [f"COPY {OURS}/{secret.id} {secret.target}" for secret in workshop.secrets]
+    steps: tuple[Step, ...] = (*plan.tools, *plan.steps)
+    return [*lines, *(_step(step, workshop) for step in steps), ""]
+
+
+def _image_stage(plan: Plan, workshop: Workshop) -> list[str]:
+    lines = [f"FROM {workshop.base}", "WORKDIR /app"]
+    lines += _env(plan.env)
+    lines += [f"COPY {OURS}{path} {path}" for path in sorted(plan.embedded)]
+    lines += [f"COPY --from=build --chown={OWNER} {path} {path}" for path in plan.artifacts]
+    lines += [f"COPY --chown={OWNER} {APP}/ /app/", f"USER {OWNER}"]
+    lines += [_step(run, workshop) for run in plan.finish]
+    if command := plan.processes.get("web"):
+        lines += ["CMD " + json.dumps(["/bin/sh", "-c", command], ensure_ascii=False)]
+    return lines
+
+
+def _env(variables: dict[str, str]) -> list[str]:
+    return [f"ENV {name}={value}" for name, value in sorted(variables.items())]
+
+
+def _step(step: Step, workshop: Workshop) -> str:
+    if isinstance(step, Copy):
+        sources = [f"{APP}/{path}" for path in step.paths]
+        return "COPY " + json.dumps([*sources, step.target], ensure_ascii=False)
+    return f"RUN {''.join(f'{mount} ' for mount in _mounts(step, workshop))}{step.command}"
+
+
+def _mounts(run: Run, workshop: Workshop) -> list[str]:
+    if not workshop.has_mounts:
+        return []
+    caches = [
+        f"--mount=type=cache,id={_cache_id(cache, workshop)},target={cache.target}"
+        for cache in run.caches
+    ]
+    secrets = workshop.secrets if run.fetches else ()
+    return caches + [
+        f"--mount=type=secret,id={secret.id},target={secret.target},mode=0444" for secret in secrets
+    ]
+
+
+def _cache_id(cache: Cache, workshop: Workshop) -> str:
+    """Return an id that no other app's Dockerfile can guess and fill with its own files."""
+    digest = hmac.new(workshop.cache_key, cache.name.encode(), "sha256").hexdigest()
+    return f"empire-{cache.name}-{digest[:20]}"

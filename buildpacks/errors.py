@@ -1,0 +1,155 @@
+"""Every error of the build that a person may read, in one place so that it reads as one voice."""
+
+from collections.abc import Sequence
+
+from empire.errors import BuildFailed, Cancelled, InvalidInput, TimedOut, Unavailable
+from empire.names import shown
+
+
+def nothing_recognised(names: Sequence[str]) -> BuildFailed:
+    """No buildpack knows what this app is."""
+    seen = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+    return BuildFailed(
+        "No buildpack recognises this app.",
+        why=f"The top folder holds: {seen}." if seen else "The commit holds no files.",
+        fix="Add one of: a Dockerfile; requirements.txt, pyproject.toml or app.py for Python; "
+        "index.html for a static site. They belong in the top folder.",
+    )
+
+
+def procfile_line(number: int, line: str, why: str) -> InvalidInput:
+    """A line of the Procfile cannot be read."""
+    quoted = f": {shown(line)}" if line else ""
+    return InvalidInput(
+        f"Procfile, line {number}{quoted}", why=why, fix="For example: web: gunicorn app:app"
+    )
+
+
+def unreadable_file(path: str, why: str) -> InvalidInput:
+    """A file that says how to build cannot be read."""
+    return InvalidInput(f"{path} cannot be read.", why=why)
+
+
+def link_loop(path: str) -> InvalidInput:
+    """Symbolic links lead in a circle."""
+    return unreadable_file(path, "Its symbolic links lead in a circle.")
+
+
+def unreadable_objects(name: str) -> BuildFailed:
+    """Git could not give an object of the commit."""
+    return BuildFailed(
+        f"Git cannot read {name} of this push.",
+        why="The repository on the server lacks the object or it is damaged.",
+        fix="Push again; if it stays so, `git fsck` in your clone tells what is broken.",
+    )
+
+
+def wrong_python(where: str, wanted: str, have: str, image: str) -> BuildFailed:
+    """The app wants a Python that the base image does not have."""
+    return BuildFailed(
+        f"This app asks for Python {wanted} ({where}), and {image} has {have}.",
+        fix=f"Let {where} allow {have}, or bring a Dockerfile that starts with another image, "
+        "such as FROM python:3.12-slim.",
+    )
+
+
+def unreadable_version(where: str, wanted: str) -> InvalidInput:
+    """The wish for a version cannot be read."""
+    return InvalidInput(
+        f"{where} asks for {shown(wanted)}, which is no Python version.",
+        fix="Write a version such as 3.13.",
+    )
+
+
+def unsupported_lock(path: str, fix: str) -> BuildFailed:
+    """A package tool whose files cannot be installed from."""
+    return BuildFailed(f"{path} alone cannot be installed from.", fix=fix)
+
+
+def missing_file(path: str, named_by: str) -> BuildFailed:
+    """A file that another file includes is not in the commit."""
+    return BuildFailed(
+        f"{named_by} includes {path}, which is not in this commit.",
+        fix=f"Add {path} to git and push again.",
+    )
+
+
+def no_web_command(why: str, fix: str) -> BuildFailed:
+    """Nothing says how to start the app."""
+    return BuildFailed("Nothing says how to start this app.", why=why, fix=fix)
+
+
+def base_missing(image: str) -> Unavailable:
+    """The base image of the builtin buildpacks is not there."""
+    return Unavailable(
+        f"The base image {image} is not on this server's engine.",
+        fix="The operator makes it with `python -m buildpacks.stack` (scripts/up does so by itself).",
+    )
+
+
+def engine_silent(address: str, why: str) -> Unavailable:
+    """The engine cannot be reached."""
+    return Unavailable(
+        f"The Docker Engine at {address} does not answer.",
+        why=why,
+        fix="The operator should look whether it runs; then push again.",
+    )
+
+
+def engine_address(address: str) -> Unavailable:
+    """The engine's address is of a kind that builds cannot use."""
+    return Unavailable(
+        f"Builds cannot use the engine address {shown(address)}.",
+        fix="Set EMPIRE_DOCKER_HOST to unix:///path/to/docker.sock or tcp://host:port.",
+    )
+
+
+def engine_refused(what: str, why: str) -> Unavailable:
+    """The engine answered a request with an error."""
+    return Unavailable(f"The Docker Engine could not {what}.", why=why)
+
+
+def step_failed(step: str, reason: str, tail: Sequence[str], fix: str) -> BuildFailed:
+    """A step of the build ended with an error."""
+    what = f"The build failed at {step}: {reason}" if step else f"The build failed: {reason}"
+    return BuildFailed(what, why="\n".join(tail), fix=fix)
+
+
+def image_unavailable(image: str, why: str) -> BuildFailed:
+    """An image that the Dockerfile names could not be had."""
+    return BuildFailed(
+        f"The image {image} could not be had.",
+        why=why,
+        fix="Look whether its name and tag exist and whether this server reaches its registry; "
+        "without a registry, build FROM an image that the server has, or without a Dockerfile.",
+    )
+
+
+def too_much_output(limit_mib: int) -> BuildFailed:
+    """The build wrote more than it may."""
+    return BuildFailed(
+        f"The build wrote more than {limit_mib} MiB of output and was stopped.",
+        fix="Make its commands quieter, such as with --quiet.",
+    )
+
+
+def took_too_long(seconds: float) -> TimedOut:
+    """The build used up its time."""
+    return TimedOut(
+        f"The build did not end within {seconds:g} seconds and was stopped.",
+        fix="Make it shorter, or have the operator raise EMPIRE_BUILD_SECONDS.",
+    )
+
+
+def cancelled() -> Cancelled:
+    """Somebody stopped the build."""
+    return Cancelled("The build was stopped.")
+
+
+def connection_lost() -> BuildFailed:
+    """The engine went away in the middle of a build."""
+    return BuildFailed(
+        "The Docker Engine broke off the build.",
+        why="Its connection closed before the image was done; it may have been restarted.",
+        fix="Push again.",
+    )

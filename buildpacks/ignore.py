@@ -1,0 +1,84 @@
+"""What a .dockerignore leaves out, by the engine's own rules.
+
+Patterns are rooted at the context, `*` and `?` stop at slashes, `**` does not, the last pattern
+that matches a path or a folder above it decides, and `!` takes it back in.
+"""
+
+import re
+from functools import lru_cache
+
+
+class Ignored:
+    """The patterns of one .dockerignore. Call it with a path from the context's root."""
+
+    def __init__(self, content: str) -> None:
+        self._patterns = [_compiled(line) for line in _lines(content)]
+        self._matches = lru_cache(maxsize=None)(self._uncached_matches)
+
+    def __call__(self, path: str) -> bool:
+        """Tell whether the path is left out of the context."""
+        matches = self._matches(path)
+        for (_, is_exception), is_match in zip(
+            reversed(self._patterns), reversed(matches), strict=True
+        ):
+            if is_match:
+                return not is_exception
+        return False
+
+    def _uncached_matches(self, path: str) -> tuple[bool, ...]:
+        """For each pattern, whether it matches the path or a folder above it."""
+        own = tuple(regex.fullmatch(path) is not None for regex, _ in self._patterns)
+        parent = path.rpartition("/")[0]
+        if not parent:
+            return own
+        return tuple(map(bool.__or__, own, self._matches(parent)))
+
+
+def _lines(content: str) -> list[str]:
+    lines = content.removeprefix("\ufeff").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def _compiled(line: str) -> tuple[re.Pattern[str], bool]:
+    is_exception = line.startswith("!")
+    return re.compile(_regex(_clean(line[is_exception:].strip())), re.DOTALL), is_exception
+
+
+def _clean(pattern: str) -> str:
+    """Resolve `.`, `..` and doubled slashes as the engine's client does; drop the leading slash."""
+    parts: list[str] = []
+    for part in pattern.split("/"):
+        if part == ".." and parts:
+            parts.pop()
+        elif part not in ("", ".", ".."):
+            parts.append(part)
+    return "/".join(parts)
+
+
+def _regex(pattern: str) -> str:
+    regex, rest = "", pattern
+    while rest:
+        token, rest = _token(rest)
+        regex += token
+    return regex
+
+
+def _token(rest: str) -> tuple[str, str]:
+    """Return the regular expression of the first token and what follows it."""
+    if rest.startswith("**"):
+        rest = rest.lstrip("*").removeprefix("/")
+        return ("(.*/)?" if rest else ".*"), rest
+    if rest[0] == "*":
+        return "[^/]*", rest[1:]
+    if rest[0] == "?":
+        return "[^/]", rest[1:]
+    if rest[0] == "\\" and len(rest) > 1:
+        return re.escape(rest[1]), rest[2:]
+    if found := re.match(r"\[(\^?)((?:\\.|[^\]\\])+)\]", rest):
+        return f"[{found[1]}{_members(found[2])}]", rest[found.end() :]
+    return re.escape(rest[0]), rest[1:]
+
+
+def _members(text: str) -> str:
+    """Return the members of a character class without what only Python would read into them."""
+    return re.sub(r"(?<!\\)([\[&~|])", r"\\\1", text)

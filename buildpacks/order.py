@@ -1,0 +1,121 @@
+"""One order to the engine: what shall be built, under which name, from which bytes."""
+
+import hmac
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from buildpacks import context
+from buildpacks.dockerfile import APP, OURS, Secret, Workshop, render
+from buildpacks.ignore import Ignored
+from buildpacks.plan import Plan
+from buildpacks.tree import Tree
+from empire.manifest import Source
+
+DOCKERFILE = "Dockerfile"
+SYNTAX = re.compile(r"\A((?:#[^\n]*\n)*?)#[ \t]*syntax[ \t]*=[ \t]*(\S+)[^\n]*\n", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A build: the files of ours that head the context, then the commit's files below prefix."""
+
+    tag: str
+    labels: dict[str, str]
+    first: dict[str, bytes]
+    prefix: str
+    is_left_out: Callable[[str], bool]
+    secrets: dict[str, bytes] = field(default_factory=dict)
+
+    def context(self, tree: Tree) -> Iterator[bytes]:
+        """Yield the build context as a tar stream."""
+        return context.stream(
+            self.first, tree, context.kept(tree, self.is_left_out), prefix=self.prefix
+        )
+
+    def query(self, arguments: dict[str, str]) -> dict[str, str]:
+        """Return the query of POST /build that both builders understand."""
+        return {
+            "t": self.tag,
+            "dockerfile": DOCKERFILE,
+            "labels": json.dumps(self.labels),
+            "buildargs": json.dumps(arguments),
+            "rm": "1",
+            "forcerm": "1",
+        }
+
+    @property
+    def syntax(self) -> str:
+        """The image of a `# syntax=` line, empty without one."""
+        found = SYNTAX.match(self._dockerfile)
+        return found[2] if found else ""
+
+    def without_syntax(self) -> "Order":
+        """Return the order with the engine's own Dockerfile syntax."""
+        text = SYNTAX.sub(r"\1", self._dockerfile).encode("utf-8", "surrogateescape")
+        return replace(self, first={**self.first, DOCKERFILE: text})
+
+    @property
+    def _dockerfile(self) -> str:
+        return self.first[DOCKERFILE].decode("utf-8", "surrogateescape")
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """What orders of one server have in common."""
+
+    instance: str
+    base: str
+    cache_key: bytes
+    secrets: dict[Secret, bytes]
+    has_mounts: bool
+
+
+def order(tree: Tree, source: Source, build: str, plan: Plan, shop: Shop) -> Order:
+    """Return the order that builds the plan."""
+    labels = {
+        "empire.app": source.app,
+        "empire.commit": source.commit,
+        "empire.instance": shop.instance,
+        "empire.build": build,
+    }
+    tag = tag_of(source, build, shop.instance)
+    ignored = Ignored(_dockerignore(tree))
+    if plan.dockerfile:
+        # The engine takes the Dockerfile from the context itself, so it is sent even if ignored.
+        first = {DOCKERFILE: tree.read(plan.dockerfile)}
+        return Order(tag, labels, first, "", lambda path: path in first or ignored(path))
+    return Order(
+        tag,
+        labels,
+        _ours(plan, source, shop),
+        f"{APP}/",
+        lambda path: path.startswith(".venv/") or ignored(path),
+        {secret.id: content for secret, content in shop.secrets.items()} if shop.has_mounts else {},
+    )
+
+
+def tag_of(source: Source, build: str, instance: str) -> str:
+    """Return the name under which this server finds a build's image again."""
+    return f"empire/{source.app}:b-{re.sub(r'[^A-Za-z0-9_.-]', '-', build)[:100]}-{instance}"
+
+
+def _ours(plan: Plan, source: Source, shop: Shop) -> dict[str, bytes]:
+    workshop = Workshop(
+        shop.base,
+        tuple(shop.secrets),
+        hmac.digest(shop.cache_key, source.app.encode(), "sha256"),
+        shop.has_mounts,
+    )
+    files = {f"{OURS}{path}": content for path, content in plan.embedded.items()}
+    if not shop.has_mounts:
+        files |= {f"{OURS}/{secret.id}": content for secret, content in shop.secrets.items()}
+    return {DOCKERFILE: render(plan, workshop).encode(), **files}
+
+
+def _dockerignore(tree: Tree) -> str:
+    for path in (f"{DOCKERFILE}.dockerignore", ".dockerignore"):
+        if path in tree:
+            return tree.text(path)
+    return ""

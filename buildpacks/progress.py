@@ -1,0 +1,113 @@
+"""A build's output as lines for people: what each step is called, what it wrote, what failed."""
+
+import re
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from buildpacks import errors
+from empire.errors import BuildFailed
+from empire.events import Event, Line, masked
+
+TAIL_LINES = 20
+FLAGS = re.compile(r"(?<= )--(mount|chown|chmod|network|security)=\S+ ")
+KILLED = 137
+
+
+@dataclass(slots=True)
+class Step:
+    """One step of the build: its name, its unfinished line, and the end of its output."""
+
+    name: str
+    is_shown: bool = False
+    is_cached: bool = False
+    partial: bytes = b""
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
+
+    @property
+    def is_ours(self) -> bool:
+        """Tell whether it is work of the Dockerfile, not the engine's own or a mere starting point."""
+        return self.name.startswith("[") and not re.match(
+            r"\[internal\]|\[[^]]*\] FROM ", self.name
+        )
+
+    def wrote(self, chunk: bytes) -> Iterator[Event]:
+        """Yield the lines that the chunk completes."""
+        *lines, self.partial = (self.partial + chunk).split(b"\n")
+        for line in lines:
+            yield self._line(line)
+
+    def ended(self) -> Iterator[Event]:
+        """Yield what was left without a newline."""
+        if self.partial:
+            yield self._line(self.partial)
+            self.partial = b""
+
+    def _line(self, line: bytes) -> Line:
+        """Return the line as a terminal would show it in the end: after its last carriage return."""
+        text = masked(line.rstrip(b"\r").rpartition(b"\r")[2].decode("utf-8", "replace"))
+        self.tail.append(text)
+        return Line(text)
+
+
+class Meter:
+    """Counts the output of a build and ends one that floods."""
+
+    def __init__(self, limit_mib: int) -> None:
+        self._limit_mib = limit_mib
+        self._size = 0
+
+    def add(self, size: int) -> None:
+        """Count; raises BuildFailed over the limit."""
+        self._size += size
+        if self._size > self._limit_mib << 20:
+            raise errors.too_much_output(self._limit_mib)
+
+
+def short(name: str) -> str:
+    """Return a step's name without the flags that nobody reads."""
+    return masked(FLAGS.sub("", name))
+
+
+def failure(step: Step | None, reason: str, memory_mib: int) -> BuildFailed:
+    """Return the error for a build that the engine ended with this text."""
+    reason = masked(reason)
+    if image := _image_not_had(reason):
+        return errors.image_unavailable(image, reason)
+    code = re.search(r"exit code:? (\d+)|returned a non-zero code: (\d+)", reason)
+    tail = list(step.tail) if step else []
+    number = int(code[1] or code[2]) if code else 0
+    text = f"exit code {number}" if code else reason.removeprefix("failed to solve: ")
+    return errors.step_failed(
+        short(step.name) if step else "", text, tail, _advice(number, tail, memory_mib)
+    )
+
+
+def _advice(code: int, tail: list[str], memory_mib: int) -> str:
+    text = "\n".join(tail)
+    if code == KILLED:
+        return f"It was killed, most likely for using more memory than the limit, {memory_mib} MiB."
+    if re.search(r"gcc|cc1|C compiler|Python\.h|pg_config|cargo|rustc", text):
+        return (
+            "A package has to be compiled, and the base image has no compiler: "
+            "pin a version that has a wheel for this Python, or bring a Dockerfile."
+        )
+    if "uv.lock" in text and "needs to be updated" in text:
+        return "Run `uv lock`, commit uv.lock and push again."
+    return ""
+
+
+def _image_not_had(reason: str) -> str:
+    """Return the image whose absence the engine complains about, empty when it is something else."""
+    patterns = (
+        r"failed to create LLB definition: (?:failed to authorize: )?(\S+?): ",
+        r"failed to resolve source metadata for (\S+?): ",
+        r"pull access denied for ([^\s,]+)",
+        r"manifest for (\S+) not found",
+        r"(\S+): failed to do request",
+        r"failed to copy: .*?/v2/(\S+?)/(?:blobs|manifests)",
+    )
+    for pattern in patterns:
+        if found := re.search(pattern, reason):
+            return found[1].removeprefix("docker.io/library/").removeprefix("docker.io/")
+    return ""

@@ -1,0 +1,128 @@
+"""Python apps: requirements.txt, pyproject.toml with or without uv.lock, or a lone app.py."""
+
+import re
+import tomllib
+from typing import Any
+
+from buildpacks import errors, procfile, python_install, python_start
+from buildpacks.plan import Plan, Run
+from buildpacks.python_install import VENV
+from buildpacks.stack_facts import Stack
+from buildpacks.tree import Tree
+from buildpacks.versions import Version, satisfies
+
+STARTS = ("app.py", "main.py", "server.py", "wsgi.py", "asgi.py", "manage.py")
+ENV = {
+    "PATH": f"{VENV}/bin:$PATH",
+    "PYTHONUNBUFFERED": "1",
+    "VIRTUAL_ENV": VENV,
+}
+
+
+def recognises(tree: Tree) -> bool:
+    """Tell whether it has requirements, a project, or a usual first file."""
+    files = ("requirements.txt", "uv.lock", "Pipfile", "poetry.lock", *STARTS)
+    return any(name in tree for name in files) or bool(_project_tables(tree))
+
+
+def plan(tree: Tree, stack: Stack) -> Plan:
+    """Return how to install the dependencies and which commands start the app."""
+    pyproject = _pyproject(tree)
+    note = _check_version(tree, pyproject, stack)
+    steps, how = python_install.install(tree, pyproject)
+    names = python_install.dependencies(tree, pyproject)
+    processes, start_notes, warnings = _processes(tree, names)
+    return Plan(
+        "Python",
+        processes,
+        notes=(note, how, *start_notes),
+        warnings=warnings,
+        tools=python_install.tools(tree) if steps else (),
+        steps=steps,
+        artifacts=(VENV,) if steps else (),
+        finish=_collect_static(tree),
+        build_env=python_install.BUILD_ENV if steps else {},
+        env=ENV,
+    )
+
+
+def _processes(
+    tree: Tree, names: frozenset[str]
+) -> tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]:
+    if "Procfile" in tree:
+        processes = procfile.parse(tree.read("Procfile"))
+        return processes, (f"Procfile: {', '.join(processes) or 'empty'}",), ()
+    start = python_start.guess(tree, names)
+    note = f"No Procfile: web is `{start.command}` ({start.because})"
+    return {"web": start.command}, (note,), start.warnings
+
+
+def _collect_static(tree: Tree) -> tuple[Run, ...]:
+    """Collect Django's static files; a project whose settings need its config vars goes without."""
+    if "manage.py" not in tree:
+        return ()
+    settings = [path for path in tree.entries if re.search(r"(^|/)settings[^/]*(/.*)?\.py$", path)]
+    if not any(
+        re.search(r"^\s*STATIC_ROOT\s*=", tree.text(path), re.MULTILINE) for path in settings
+    ):
+        return ()
+    return (
+        Run(
+            "python manage.py collectstatic --noinput || "
+            "echo 'collectstatic failed; the build goes on without collected static files'"
+        ),
+    )
+
+
+def _check_version(tree: Tree, pyproject: dict[str, Any], stack: Stack) -> str:
+    wish = _wish(tree, pyproject)
+    have = stack.python
+    if have is None:
+        return f"Python: as {stack.image} has it"
+    if wish is None:
+        return f"Python {have} (what {stack.image} has)"
+    where, wanted = wish
+    try:
+        fits = satisfies(have, wanted)
+    except ValueError:
+        raise errors.unreadable_version(where, wanted) from None
+    if not fits:
+        raise errors.wrong_python(where, wanted, str(have), stack.image)
+    return f"Python {have} ({where} asks for {wanted})"
+
+
+def _wish(tree: Tree, pyproject: dict[str, Any]) -> tuple[str, str] | None:
+    """Return which file asks for which Python; the first of the usual places decides."""
+    for path in (".python-version", "runtime.txt"):
+        lines = tree.text(path).splitlines() if path in tree else []
+        wishes = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+        if wishes:
+            return path, _pinned(path, re.sub(r"^c?python-", "", wishes[0]))
+    wanted = pyproject.get("project", {}).get("requires-python", "")
+    return ("pyproject.toml", str(wanted)) if wanted else None
+
+
+def _pinned(where: str, wanted: str) -> str:
+    try:
+        return str(Version.of(wanted))
+    except ValueError:
+        raise errors.unreadable_version(where, wanted) from None
+
+
+def _pyproject(tree: Tree) -> dict[str, Any]:
+    if "pyproject.toml" not in tree:
+        return {}
+    try:
+        return tomllib.loads(tree.text("pyproject.toml"))
+    except tomllib.TOMLDecodeError as error:
+        raise errors.unreadable_file("pyproject.toml", str(error)) from None
+
+
+def _project_tables(tree: Tree) -> dict[str, Any]:
+    """Return the tables that make a pyproject.toml an app's, not only a linter's."""
+    pyproject = _pyproject(tree)
+    tables = {
+        "project": pyproject.get("project"),
+        "poetry": pyproject.get("tool", {}).get("poetry"),
+    }
+    return {name: table for name, table in tables.items() if table}

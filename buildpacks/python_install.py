@@ -1,0 +1,142 @@
+"""How a Python app's dependencies are installed: the build stage's steps, by the files it has."""
+
+import posixpath
+import re
+from typing import Any
+
+from buildpacks import errors
+from buildpacks.plan import Cache, Copy, Run, Step
+from buildpacks.tree import Tree
+
+VENV = "/app/.venv"
+CACHE = Cache("uv", "/root/.cache/uv")
+INSTALL_UV = Run(
+    "python3 -m venv /opt/uv && /opt/uv/bin/pip install --quiet --no-cache-dir 'uv>=0.9,<1'",
+    fetches=True,
+)
+INSTALL_GIT = Run(
+    "apt-get update -qq && apt-get install -qq --no-install-recommends git >/dev/null",
+    fetches=True,
+)
+# uv takes Python from the base image alone, copies out of its cache (it is another filesystem),
+# and compiles once here so that no dyno has to at its start.
+BUILD_ENV = {
+    "PATH": "/opt/uv/bin:$PATH",
+    "UV_COMPILE_BYTECODE": "1",
+    "UV_LINK_MODE": "copy",
+    "UV_NO_PROGRESS": "1",
+    "UV_PYTHON_DOWNLOADS": "never",
+    "VIRTUAL_ENV": VENV,
+}
+NEW_VENV = f"uv venv --quiet --python python3 {VENV}"
+SYNC = "uv sync --locked --no-dev --python python3"
+REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+INCLUDE = re.compile(r"\s*(?:-r|-c|--requirement|--constraint)[\s=]*([^\s#]+)")
+LOCAL = re.compile(r"\s*(?:(?:-e|--editable)[\s=]*)?(?:\.|file:)")
+
+
+def install(tree: Tree, pyproject: dict[str, Any]) -> tuple[tuple[Step, ...], str]:
+    """Return the steps and a line for the log; raises BuildFailed for what cannot be installed."""
+    if "uv.lock" in tree and pyproject:
+        return _from_lock(pyproject), "Dependencies: uv.lock"
+    if "requirements.txt" in tree:
+        return _from_requirements(tree), "Dependencies: requirements.txt"
+    if "project" in pyproject:
+        return _from_project(pyproject), "Dependencies: pyproject.toml (no uv.lock: not pinned)"
+    if "poetry.lock" in tree or "poetry" in pyproject.get("tool", {}):
+        raise errors.unsupported_lock(
+            "A Poetry project",
+            "Add what `poetry export -o requirements.txt` writes, or move to uv: `uvx migrate-to-uv`.",
+        )
+    if "Pipfile" in tree:
+        raise errors.unsupported_lock(
+            "Pipfile", "Add what `pipenv requirements > requirements.txt` writes."
+        )
+    return (), "Dependencies: none"
+
+
+def tools(tree: Tree) -> tuple[Run, ...]:
+    """Return what has to be there before the dependencies."""
+    return (INSTALL_UV, INSTALL_GIT) if _needs_git(tree) else (INSTALL_UV,)
+
+
+def dependencies(tree: Tree, pyproject: dict[str, Any]) -> frozenset[str]:
+    """Return the normalized names of the packages that will be installed, as far as files tell."""
+    lines = [str(line) for line in pyproject.get("project", {}).get("dependencies", [])]
+    if "uv.lock" in tree:
+        lines += re.findall(r'^name = "([^"]+)"', tree.text("uv.lock"), re.MULTILINE)
+    if "requirements.txt" in tree:
+        for path in _included(tree, "requirements.txt"):
+            lines += tree.text(path).splitlines()
+    names = (REQUIREMENT.match(line) for line in lines)
+    return frozenset(re.sub(r"[-_.]+", "-", found[1]).lower() for found in names if found)
+
+
+def _from_lock(pyproject: dict[str, Any]) -> tuple[Step, ...]:
+    if _is_whole(pyproject):
+        return (Copy((".",), "/app/"), _uv(SYNC))
+    files = Copy(("pyproject.toml", "uv.lock"), "/app/")
+    return (files, _uv(f"{SYNC} --no-install-project"))
+
+
+def _from_requirements(tree: Tree) -> tuple[Step, ...]:
+    files = _included(tree, "requirements.txt")
+    is_local = any(
+        LOCAL.match(line) for path in files for line in tree.text(path).splitlines() if line
+    )
+    copies: tuple[Step, ...] = (
+        (Copy((".",), "/app/"),) if is_local else tuple(_copy(path) for path in files)
+    )
+    return (*copies, _uv(f"{NEW_VENV} && uv pip install -r requirements.txt"))
+
+
+def _from_project(pyproject: dict[str, Any]) -> tuple[Step, ...]:
+    if _is_whole(pyproject):
+        return (
+            Copy((".",), "/app/"),
+            _uv(f"{NEW_VENV} && uv pip install --editable ."),
+        )
+    return (
+        Copy(("pyproject.toml",), "/app/"),
+        _uv(f"{NEW_VENV} && uv pip install -r pyproject.toml"),
+    )
+
+
+def _is_whole(pyproject: dict[str, Any]) -> bool:
+    """Tell whether the project is itself a package, so that installing it needs all its files."""
+    tool = pyproject.get("tool", {}).get("uv", {})
+    return "build-system" in pyproject or "workspace" in tool or "sources" in tool
+
+
+def _uv(command: str) -> Run:
+    return Run(command, fetches=True, caches=(CACHE,))
+
+
+def _copy(path: str) -> Copy:
+    folder = posixpath.dirname(path)
+    return Copy((path,), f"/app/{folder}/" if folder else "/app/")
+
+
+def _included(tree: Tree, path: str, named_by: str = "") -> tuple[str, ...]:
+    """Return the requirements file and all that it includes, each once."""
+    found: dict[str, None] = {}
+    waiting = [(path, named_by)]
+    while waiting:
+        path, named_by = waiting.pop()
+        if path in found:
+            continue
+        if path not in tree:
+            raise errors.missing_file(path, named_by)
+        found[path] = None
+        for line in tree.text(path).splitlines():
+            if (match := INCLUDE.match(line)) and "://" not in match[1]:
+                included = posixpath.normpath(posixpath.join(posixpath.dirname(path), match[1]))
+                waiting.append((included, path))
+    return tuple(found)
+
+
+def _needs_git(tree: Tree) -> bool:
+    texts = [tree.text(name) for name in ("uv.lock", "pyproject.toml") if name in tree]
+    if "requirements.txt" in tree:
+        texts += [tree.text(path) for path in _included(tree, "requirements.txt")]
+    return any("git+" in text or re.search(r"\bgit = \"", text) for text in texts)

@@ -1,0 +1,170 @@
+"""The files of one commit, read from git's objects; nothing is ever checked out."""
+
+import subprocess
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from buildpacks import errors
+from empire.manifest import Source
+
+# What git may know of its surroundings. No configuration but the repository's own.
+ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "LC_ALL": "C.UTF-8",
+}
+IN_FLIGHT = 256  # requests ahead of answers: 256 lines of 41 bytes fit any pipe, so none blocks
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file: git's mode, object id and size in bytes (0 for a submodule)."""
+
+    path: str
+    mode: int
+    oid: str
+    size: int
+
+    @property
+    def is_link(self) -> bool:
+        """Tell whether it is a symbolic link; its content is the target."""
+        return self.mode == 0o120000
+
+    @property
+    def is_submodule(self) -> bool:
+        """Tell whether it only names a commit of another repository."""
+        return self.mode == 0o160000
+
+
+class Tree:
+    """A commit's files by path. Use it in a `with`; it keeps one git process to read them."""
+
+    def __init__(self, source: Source) -> None:
+        self._git = ["git", f"--git-dir={source.git_dir}"]
+        self.commit = source.commit
+        self.entries = {entry.path: entry for entry in self._list(source.tree)}
+        self._reader: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._reader is None:
+            return
+        self._reader.kill()
+        self._reader.communicate()
+
+    def __contains__(self, path: str) -> bool:
+        return path in self.entries
+
+    def has_folder(self, path: str) -> bool:
+        """Tell whether any file lies in the folder."""
+        return any(name.startswith(f"{path}/") for name in self.entries)
+
+    def read(self, path: str) -> bytes:
+        """Return the file's content, through symbolic links inside the tree."""
+        entry = self.entries[path]
+        for _ in range(8):
+            (content,) = self.contents([entry])
+            target = _beside(entry.path, content.decode()) if entry.is_link else ""
+            if target not in self.entries:
+                return content
+            entry = self.entries[target]
+        raise errors.link_loop(path)
+
+    def text(self, path: str) -> str:
+        """Return the file's content as text; what is not UTF-8 becomes a replacement character."""
+        return self.read(path).decode("utf-8-sig", "replace")
+
+    def contents(self, entries: Iterable[Entry]) -> Iterator[bytes]:
+        """Yield the content of each, in order."""
+        return (b"".join(chunks) for chunks in self.stream(entry.oid for entry in entries))
+
+    def stream(self, oids: Iterable[str]) -> Iterator[Iterator[bytes]]:
+        """Yield each object's content as an iterator of chunks, to be used up before the next."""
+        reader = self._cat_file()
+        assert reader.stdin is not None
+        assert reader.stdout is not None
+        oids = list(oids)
+        for start in range(0, len(oids), IN_FLIGHT):
+            batch = oids[start : start + IN_FLIGHT]
+            reader.stdin.write("".join(f"{oid}\n" for oid in batch).encode())
+            reader.stdin.flush()
+            for oid in batch:
+                yield _object(reader.stdout, oid)
+
+    def committed_at(self) -> int:
+        """Return the commit's time in seconds since the epoch."""
+        (chunks,) = self.stream([self.commit])
+        for line in b"".join(chunks).splitlines():
+            if line.startswith(b"committer "):
+                return max(0, int(line.split()[-2]))
+        raise errors.unreadable_objects(self.commit)
+
+    def _cat_file(self) -> subprocess.Popen[bytes]:
+        if self._reader is None:
+            self._reader = subprocess.Popen(
+                [*self._git, "cat-file", "--batch"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=ENVIRONMENT,
+            )
+        return self._reader
+
+    def _list(self, tree: str) -> Iterator[Entry]:
+        listing = subprocess.run(
+            [*self._git, "ls-tree", "-r", "-z", "-l", "--full-tree", tree],
+            capture_output=True,
+            env=ENVIRONMENT,
+            timeout=120,
+            check=False,
+        )
+        if listing.returncode:
+            raise errors.unreadable_objects(tree)
+        for row in listing.stdout.split(b"\0")[:-1]:
+            about, _, path = row.partition(b"\t")
+            mode, _, oid, size = about.split()
+            yield Entry(
+                path.decode("utf-8", "surrogateescape"),
+                int(mode, 8),
+                oid.decode(),
+                0 if size == b"-" else int(size),
+            )
+
+
+def _object(stdout: IO[bytes], oid: str) -> Iterator[bytes]:
+    header = stdout.readline().split()
+    if len(header) != 3:
+        raise errors.unreadable_objects(oid)
+    left = int(header[2])
+    while left:
+        chunk = stdout.read(min(left, 1 << 18))
+        if not chunk:
+            raise errors.unreadable_objects(oid)
+        left -= len(chunk)
+        yield chunk
+    stdout.read(1)
+
+
+def _beside(path: str, target: str) -> str:
+    """Return the tree's path that a link's target names; empty when it leaves the tree."""
+    parts: list[str] = list(Path(path).parent.parts)
+    for part in target.split("/"):
+        if part == ".." and not parts:
+            return ""
+        if part == "..":
+            parts.pop()
+        elif part not in ("", "."):
+            parts.append(part)
+    return "" if target.startswith("/") else "/".join(parts)

@@ -1,6 +1,7 @@
 """Every sentence that this door says to people."""
 
 from empire.errors import EmpireError, Forbidden, InvalidInput, NotFound, TooMuch, Unavailable
+from empire.events import Warning  # noqa: A004 - the word people know from git
 from empire.names import AppName, Sha, shown
 
 WHAT_WORKS = (
@@ -24,10 +25,10 @@ def no_subsystem(name: str) -> EmpireError:
     return Forbidden(f"Empire has no {shown(name, 20)} service over SSH.", fix=WHAT_WORKS)
 
 
-def no_environment(names: list[str]) -> str:
-    """Say that variables were not taken."""
+def no_environment(name: str) -> str:
+    """Say that a variable was not taken."""
     return (
-        f"Environment variables are not taken over SSH ({', '.join(names)}); "
+        f"Environment variables are not taken over SSH ({name}); "
         "set them with: empire config:set NAME=value"
     )
 
@@ -249,3 +250,8 @@ def twice(ref: str) -> EmpireError:
 def unknown_ref_failure(detail: str) -> EmpireError:
     """Say what git said when it could not set a ref."""
     return InvalidInput(detail or "the ref could not be set")
+
+
+def submodule(path: str) -> Warning:
+    """Say that a submodule's files are not there."""
+    return Warning(f"{shown(path)} is a submodule: its files are not part of the push.")

@@ -11,6 +11,7 @@ from paramiko.common import (
     MSG_CHANNEL_CLOSE,
     MSG_CHANNEL_DATA,
     MSG_CHANNEL_EOF,
+    MSG_CHANNEL_REQUEST,
     OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED,
     cMSG_CHANNEL_OPEN_FAILURE,
     cMSG_DISCONNECT,
@@ -57,6 +58,7 @@ class SshTransport(Transport):
             MSG_CHANNEL_DATA: self._feed_channel,
             MSG_CHANNEL_EOF: self._end_of_channel,
             MSG_CHANNEL_CLOSE: self._close_of_channel,
+            MSG_CHANNEL_REQUEST: self._request_on_channel,
         }
 
     def run(self) -> None:
@@ -65,13 +67,21 @@ class SshTransport(Transport):
             super().run()
         finally:
             for diversion in list(self._diversions.values()):
-                diversion.close()
+                diversion.end()
 
     def divert(self, channel: Channel, pipe: int) -> Diversion:
-        """Write the channel's data to the pipe as it comes and close the pipe at the end of data.
+        """Write the channel's data to the pipe as it comes and close the pipe at the end of data."""
+        return self._divert(channel, pipe)
 
-        The pipe is the diversion's from now on. A pipe that nobody reads any more swallows the rest.
-        """
+    def swallow(self, channel: Channel) -> Diversion:
+        """Throw away the channel's data as it comes."""
+        diversion = self._diversions.get(channel.chanid)
+        if diversion is None:
+            return self._divert(channel, None)
+        diversion.swallow()
+        return diversion
+
+    def _divert(self, channel: Channel, pipe: int | None) -> Diversion:
         diversion = Diversion(self, channel, pipe)
         with self._feeding:
             self._diversions[channel.chanid] = diversion
@@ -85,7 +95,7 @@ class SshTransport(Transport):
         self.packets.sinks.pop(channel.chanid, None)
         diversion = self._diversions.pop(channel.chanid, None)
         if diversion:
-            diversion.close()
+            diversion.end()
 
     def hang_up(self, reason: str, code: int = DISCONNECT_BY_APPLICATION) -> None:
         """Tell the client why and close the connection."""
@@ -115,16 +125,24 @@ class SshTransport(Transport):
     def _close_of_channel(self, channel: Channel, message: Message) -> None:
         Transport._channel_handler_table[MSG_CHANNEL_CLOSE](channel, message)
         self._end_of_data(channel)
+        self.server_object.closed(channel)
 
     def _end_of_data(self, channel: Channel) -> None:
         diversion = self._diversions.get(channel.chanid)
         if diversion:
-            diversion.close()
+            diversion.end()
 
     def _parse_newkeys(self, message: Message) -> None:
         if self.auth_handler is None:
             self.auth_handler = KeysOnly(self, self._auth_tries)
         super()._parse_newkeys(message)  # type: ignore[misc]
+
+    def _queue_incoming_channel(self, channel: Channel) -> None:
+        self.server_object.opened(channel)
+
+    def _request_on_channel(self, channel: Channel, message: Message) -> None:
+        Transport._channel_handler_table[MSG_CHANNEL_REQUEST](channel, message)
+        self.server_object.answered(channel)
 
     def _parse_channel_open(self, message: Message) -> None:
         kind = message.get_text()

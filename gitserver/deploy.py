@@ -1,17 +1,13 @@
 """From a checked source to a deployment, and its story back to the pusher."""
 
-import time
-
 from empire import access, deployments
 from empire.access import Permission
 from empire.deployments import Deployment
 from empire.errors import EmpireError
-from empire.events import Failed, Live
+from empire.events import Failed
 from empire.manifest import Source
 from gitserver.call import Call
 from gitserver.reply import Reply
-
-LANDING_SECONDS = 10.0
 
 
 def submit(call: Call, source: Source, ref: str) -> tuple[Deployment, bool]:
@@ -21,7 +17,7 @@ def submit(call: Call, source: Source, ref: str) -> tuple[Deployment, bool]:
         return deployments.submit_push(session, app, source=source, ref=ref, by=call.actor)
 
 
-def follow(call: Call, deployment: Deployment, source: Source, reply: Reply) -> EmpireError | None:
+def follow(call: Call, deployment: Deployment, reply: Reply) -> EmpireError | None:
     """Show the deployment until it ends; return why it failed, or None when it is live.
 
     When the pusher is gone there is nobody to tell, and the deployment goes on without us.
@@ -31,15 +27,4 @@ def follow(call: Call, deployment: Deployment, source: Source, reply: Reply) -> 
         reply.show(event)
         if isinstance(event, Failed):
             return EmpireError(event.what, why=event.why, fix=event.fix)
-        if isinstance(event, Live):
-            _wait_until_landed(call, deployment, source)
     return None
-
-
-def _wait_until_landed(call: Call, deployment: Deployment, source: Source) -> None:
-    """Give the worker a moment to set the ref, so that a fetch right after the push sees it."""
-    deadline = time.monotonic() + LANDING_SECONDS
-    while time.monotonic() < deadline:
-        if call.door.repositories.refs(call.app).get(deployment.ref) == source.commit:
-            return
-        time.sleep(0.005)

@@ -139,7 +139,7 @@ class Push:
             deployment, is_attached = deploy.submit(call, pushed, update.ref)
             if not is_attached:
                 self.quarantine = None  # the deployment's from here on
-            return deploy.follow(call, deployment, pushed, self.reply)
+            return deploy.follow(call, deployment, self.reply)
 
     def _left(self) -> list[Update]:
         return [update for update in self.request.updates if not self.verdicts[update.ref]]

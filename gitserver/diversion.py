@@ -87,7 +87,7 @@ class Diversion:
         message.add_byte(cMSG_CHANNEL_WINDOW_ADJUST)
         message.add_int(self._channel.remote_chanid)
         message.add_int(count)
-        self._transport._send_user_message(message)  # noqa: SLF001 - what Channel.recv calls
+        self._transport.send_on_channel(message)
 
 
 def _write_all(pipe: int, pieces: list[memoryview]) -> None:

@@ -60,7 +60,7 @@ class Packets(Packetizer):
     def read_message(self) -> tuple[int, Message]:
         """Return the next packet that no sink takes."""
         if self._key is None:
-            return super().read_message()  # type: ignore[no-any-return]
+            return super().read_message()
         while True:
             payload = self._divert_run()
             if payload is not None:
@@ -152,7 +152,7 @@ class Packets(Packetizer):
             raise EOFError
         if self.need_rekey():
             raise NeedRekeyException
-        self._check_keepalive()
+        self._check_keepalive()  # type: ignore[attr-defined] # not in the stubs
 
     def _compact(self) -> None:
         rest = self._end - self._start

@@ -60,9 +60,9 @@ class Push:
         except EmpireError as error:
             unpacked = self._fail(error)
         except Exception:
-            error = InternalError.with_reference()
-            log.exception("push failed", app=self.call.app, what=error.what)
-            unpacked = self._fail(error)
+            unexpected = InternalError.with_reference()
+            log.exception("push failed", app=self.call.app, what=unexpected.what)
+            unpacked = self._fail(unexpected)
         finally:
             self._discard()
         self.reply.report(unpacked, self.verdicts)

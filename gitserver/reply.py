@@ -4,7 +4,7 @@ from dulwich.errors import GitProtocolError
 from dulwich.protocol import Protocol, pkt_line
 
 from empire.errors import EmpireError
-from empire.events import Event, Failed, Line, Quiet, Released, Stage, masked
+from empire.events import Event, Failed, Quiet, masked
 from gitserver.call import Activity
 
 DATA, TALK = 1, 2
@@ -28,7 +28,7 @@ class Reply:
         """Send the event as a person reads it, with control sequences masked."""
         if isinstance(event, Quiet):
             self._keep_alive()
-        elif not (self._is_quiet and isinstance(event, Stage | Line | Released)):
+        else:
             self._talk(f"{masked(str(event))}\n".encode("utf-8", "replace"))
 
     def explain(self, error: EmpireError) -> None:
@@ -36,7 +36,7 @@ class Reply:
         self.show(Failed.of(error))
 
     def progress(self, text: bytes) -> None:
-        """Pass on git's own progress."""
+        """Pass on git's own progress, where a person looks on: git asks for quiet when none does."""
         if not self._is_quiet:
             self._talk(text.replace(b"\0", b""))
 

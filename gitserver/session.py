@@ -7,9 +7,14 @@ from functools import partial
 import paramiko
 import structlog
 from dulwich.errors import GitProtocolError, HangupException
-from paramiko import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED, PKey, ServerInterface
+from paramiko import PKey, ServerInterface
 from paramiko.channel import Channel
-from paramiko.common import OPEN_FAILED_RESOURCE_SHORTAGE
+from paramiko.common import (
+    AUTH_FAILED,
+    AUTH_SUCCESSFUL,
+    OPEN_FAILED_RESOURCE_SHORTAGE,
+    OPEN_SUCCEEDED,
+)
 
 from empire import keys
 from empire.actors import Actor
@@ -31,11 +36,13 @@ class Session(ServerInterface):
     def __init__(self, door: Door, transport: SshTransport, activity: Activity) -> None:
         self._door = door
         self._transport = transport
+        transport.guest = self
         self._activity = activity
         self._actor: Actor | None = None
         # paramiko itself holds channels weakly.
         self._channels: dict[int, Channel] = {}
         self._jobs: dict[int, Job] = {}
+        self._running: set[int] = set()
         self._notes: dict[int, list[str]] = {}
         self._protocols: dict[int, str] = {}
 
@@ -135,8 +142,8 @@ class Session(ServerInterface):
     def answered(self, channel: Channel) -> None:
         """Start what the request asked for."""
         job = self._jobs.get(channel.chanid)
-        if job and channel.chanid in self._channels and not channel.get_name():
-            channel.set_name("running")
+        if job and channel.chanid not in self._running:
+            self._running.add(channel.chanid)
             threading.Thread(target=self._run, args=(channel, job), daemon=True).start()
 
     def _run(self, channel: Channel, job: Job) -> None:
@@ -165,7 +172,7 @@ class Session(ServerInterface):
 
     def _release(self, channel: Channel) -> None:
         for held in (self._channels, self._jobs, self._notes, self._protocols):
-            held.pop(channel.chanid, None)  # type: ignore[attr-defined]
+            held.pop(channel.chanid, None)
 
     def _greet(self, channel: Channel) -> int:
         assert self._actor

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dulwich.objects import Commit
+from dulwich.objects import Commit, ObjectID
 from dulwich.repo import Repo
 
 from empire.names import Sha
@@ -25,7 +25,7 @@ def trim(quarantine: Path, repository: Path, pushed: frozenset[Sha]) -> None:
 
 
 def _lacks_parents(repo: Repo, sha: Sha) -> bool:
-    name = sha.encode()
+    name = ObjectID(sha.encode())
     if name not in repo.object_store:
         return False
     commit = repo.object_store[name]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dulwich.objects import Commit
+from dulwich.objects import Commit, ObjectID
 from dulwich.repo import Repo
 
 from empire.events import Warning  # noqa: A004 - the word people know from git
@@ -34,7 +34,7 @@ def open_commit(app: AppName, git_dir: Path, commit: Sha, ref: str) -> Source:
     """Return the source of the commit; raises when the id names something else or nothing."""
     with Repo(str(git_dir)) as repo:
         try:
-            found = repo.object_store[commit.encode()]
+            found = repo.object_store[ObjectID(commit.encode())]
         except KeyError:
             raise errors.missing_object(f"{commit} is not in the pack") from None
         if not isinstance(found, Commit):
@@ -99,7 +99,7 @@ def _targets(source: Source, links: dict[str, Sha]) -> Iterator[tuple[str, str]]
         return
     with Repo(str(source.git_dir)) as repo:
         for path, sha in links.items():
-            content = repo.object_store[sha.encode()].as_raw_string()
+            content = repo.object_store[ObjectID(sha.encode())].as_raw_string()
             yield path, content.decode("utf-8", "surrogateescape")
 
 

@@ -4,8 +4,10 @@ import contextlib
 import socket
 import struct
 import threading
+from collections.abc import Callable
+from typing import Protocol
 
-from paramiko import Transport
+from paramiko import PKey, Transport
 from paramiko.channel import Channel
 from paramiko.common import (
     MSG_CHANNEL_CLOSE,
@@ -26,8 +28,26 @@ from gitserver.packets import Packets
 IDENTIFICATION = "SSH-2.0-Empire"
 WINDOW_BYTES = 2 * 1024 * 1024
 PACKET_BYTES = 128 * 1024
+# paramiko's own reactions to messages on channels; ours stand before them.
+HANDLERS: dict[int, Callable[[Channel, Message], None]] = Transport._channel_handler_table  # type: ignore[attr-defined] # noqa: SLF001
 DISCONNECT_BY_APPLICATION = 11
 DISCONNECT_TOO_MANY_CONNECTIONS = 12
+
+
+class Guest(Protocol):
+    """Who is told of a connection's channels."""
+
+    def opened(self, channel: Channel) -> None:
+        """Take note of a new channel; paramiko itself holds it weakly."""
+        ...
+
+    def answered(self, channel: Channel) -> None:
+        """Take note that a request on the channel was answered."""
+        ...
+
+    def closed(self, channel: Channel) -> None:
+        """Take note that the client closed the channel."""
+        ...
 
 
 class SshTransport(Transport):
@@ -47,14 +67,14 @@ class SshTransport(Transport):
             default_max_packet_size=PACKET_BYTES,
             packetizer_class=Packets,
         )
-        self.daemon = True
+        self.guest: Guest
         self.local_version = IDENTIFICATION
         self.packets: Packets = self.packetizer  # type: ignore[assignment]
         self._auth_tries = auth_tries
         self._feeding = threading.Lock()
         self._diversions: dict[int, Diversion] = {}
         self._channel_handler_table = {
-            **Transport._channel_handler_table,
+            **HANDLERS,
             MSG_CHANNEL_DATA: self._feed_channel,
             MSG_CHANNEL_EOF: self._end_of_channel,
             MSG_CHANNEL_CLOSE: self._close_of_channel,
@@ -97,10 +117,19 @@ class SshTransport(Transport):
         if diversion:
             diversion.end()
 
+    def send_on_channel(self, message: Message) -> None:
+        """Send a message, after a key exchange that may be under way."""
+        self._send_user_message(message)  # type: ignore[attr-defined] # not in the stubs
+
+    def read_key(self, algorithm: str, blob: bytes) -> PKey:
+        """Return the public key of an algorithm that we take; raises when it is mangled."""
+        kinds: dict[str, Callable[[Message], PKey]] = self._key_info  # type: ignore[attr-defined]
+        return kinds[algorithm](Message(blob))
+
     def hang_up(self, reason: str, code: int = DISCONNECT_BY_APPLICATION) -> None:
         """Tell the client why and close the connection."""
         with contextlib.suppress(OSError, EOFError):
-            self._send_message(_disconnect(reason, code))
+            self._send_message(_disconnect(reason, code))  # type: ignore[attr-defined]
         self.close()
 
     def close(self) -> None:
@@ -113,19 +142,19 @@ class SshTransport(Transport):
         with self._feeding:
             diversion = self._diversions.get(channel.chanid)
             if diversion is None:
-                channel._feed(message)  # noqa: SLF001 - the handler that this one stands before
+                HANDLERS[MSG_CHANNEL_DATA](channel, message)
                 return
         piece = memoryview(message.get_binary())
         diversion.take([piece], len(piece))
 
     def _end_of_channel(self, channel: Channel, message: Message) -> None:
-        Transport._channel_handler_table[MSG_CHANNEL_EOF](channel, message)
+        HANDLERS[MSG_CHANNEL_EOF](channel, message)
         self._end_of_data(channel)
 
     def _close_of_channel(self, channel: Channel, message: Message) -> None:
-        Transport._channel_handler_table[MSG_CHANNEL_CLOSE](channel, message)
+        HANDLERS[MSG_CHANNEL_CLOSE](channel, message)
         self._end_of_data(channel)
-        self.server_object.closed(channel)
+        self.guest.closed(channel)
 
     def _end_of_data(self, channel: Channel) -> None:
         diversion = self._diversions.get(channel.chanid)
@@ -138,11 +167,11 @@ class SshTransport(Transport):
         super()._parse_newkeys(message)  # type: ignore[misc]
 
     def _queue_incoming_channel(self, channel: Channel) -> None:
-        self.server_object.opened(channel)
+        self.guest.opened(channel)
 
     def _request_on_channel(self, channel: Channel, message: Message) -> None:
-        Transport._channel_handler_table[MSG_CHANNEL_REQUEST](channel, message)
-        self.server_object.answered(channel)
+        HANDLERS[MSG_CHANNEL_REQUEST](channel, message)
+        self.guest.answered(channel)
 
     def _parse_channel_open(self, message: Message) -> None:
         kind = message.get_text()
@@ -159,7 +188,7 @@ class SshTransport(Transport):
         refusal.add_int(OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED)
         refusal.add_string(errors.nothing_is_forwarded(kind))
         refusal.add_string("en")
-        self._send_message(refusal)
+        self._send_message(refusal)  # type: ignore[attr-defined]
 
 
 def turn_away(sock: socket.socket, reason: str) -> None:

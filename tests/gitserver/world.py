@@ -20,7 +20,7 @@ from gitserver.repositories import Repositories
 from gitserver.server import GitServer
 from tests.fakes import FakeBuilder, FakeLogs, FakeRegistry, FakeRouter, FakeScheduler
 
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 20
 
 
 @dataclass
@@ -132,7 +132,9 @@ class World:
         where.mkdir()
         self.git(person, where, "init", "-q", "-b", "main")
         self.git(person, where, "remote", "add", "empire", self.url(app))
-        commit(self, person, where, {"app.py": "print('one')\n", "Procfile": "web: python app.py\n"})
+        commit(
+            self, person, where, {"app.py": "print('one')\n", "Procfile": "web: python app.py\n"}
+        )
         return where
 
     def refs(self, app: str = "hello") -> dict[str, str]:

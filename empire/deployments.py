@@ -216,13 +216,20 @@ def follow(
     """
     for event in store.journals.follow(deployment_id, offset, quiet_seconds):
         if isinstance(event, Quiet):
-            last = _ended(store, deployment_id)
+            last = ending_of(store, deployment_id)
             if last:
                 yield last
                 return
         yield event
         if is_last(event):
             return
+
+
+def ending_of(store: Store, deployment_id: str) -> Event | None:
+    """Return the event that ends the deployment's journal, or None while it is open."""
+    with store.reading() as session:
+        deployment = session.exec(select(Deployment).where(Deployment.id == deployment_id)).first()
+        return deployment.outcome() if deployment else Failed("gone", "The app was destroyed.")
 
 
 def find(session: Session, deployment_id: str) -> Deployment:
@@ -320,9 +327,3 @@ def _tell_who_is_ahead(session: Session, deployment: Deployment) -> None:
         seconds = (now() - other.created_at).total_seconds()
         text = f"Waiting for deployment {other.number} by {other.email} ({other.step}, {seconds:.0f} s)"
         store_of(session).journals.append(deployment.id, Line(text))
-
-
-def _ended(store: Store, deployment_id: str) -> Event | None:
-    with store.reading() as session:
-        deployment = session.exec(select(Deployment).where(Deployment.id == deployment_id)).first()
-        return deployment.outcome() if deployment else Failed("gone", "The app was destroyed.")

@@ -1,5 +1,7 @@
 """Secrets: a type that never shows itself, and the sealing of values at rest."""
 
+import hashlib
+import hmac
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -42,6 +44,7 @@ class Vault:
         """Read the keys; make the file with a fresh key (mode 0600) where there is none."""
         keys = write_once(key_file, Fernet.generate_key).split()
         self._fernet = MultiFernet([Fernet(key) for key in keys])
+        self._signing_keys = [hashlib.sha256(b"empire signs with " + key).digest() for key in keys]
 
     def seal(self, secret: Secret) -> bytes:
         """Return the secret encrypted, with its time and a checksum (Fernet)."""
@@ -57,3 +60,18 @@ class Vault:
                 why="It was sealed with a key that master.key does not hold.",
                 fix="Put the master.key that belongs to this database back in its place.",
             ) from None
+
+    def sign(self, text: str) -> str:
+        """Return a mark that only the holder of the key file can make for this text (HMAC-SHA256)."""
+        return _mark(self._signing_keys[0], text)
+
+    def is_signed(self, text: str, mark: str) -> bool:
+        """Tell whether the mark was made for this text with any key of the file."""
+        given = mark.encode("utf-8", "replace")
+        return any(
+            hmac.compare_digest(_mark(key, text).encode(), given) for key in self._signing_keys
+        )
+
+
+def _mark(key: bytes, text: str) -> str:
+    return hmac.new(key, text.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()

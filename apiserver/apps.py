@@ -1,0 +1,116 @@
+"""/apps: list, make, show, destroy."""
+
+from fastapi import APIRouter, Response
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel
+from sqlmodel import Session
+
+from apiserver import errors, shapes, waiting
+from apiserver.account import check_self
+from apiserver.calls import Asked, Call, Identity
+from apiserver.ranges import Paged
+from empire import access, apps, deployments
+from empire.access import Permission
+from empire.apps import App
+from empire.users import User
+
+DESTROY_SECONDS = 50.0
+"""How long a destroy is waited for: Heroku's CLI gives up on a silent answer after 60."""
+
+router = APIRouter()
+
+
+class AppWish(BaseModel):
+    """What may be asked of a new app; region and stack are what the server has."""
+
+    name: str | None = None
+
+
+@router.get("/apps")
+def list_apps(call: Asked, page: Paged) -> list[shapes.App]:
+    """Return the apps that the person may see."""
+    with call.store.reading() as session:
+        found = [shaped(session, app, call) for app in apps.visible_to(session, call.actor)]
+    return page.of(found, "name", "id", "updated_at")
+
+
+@router.get("/users/{user}/apps")
+def list_own_apps(call: Asked, page: Paged, user: Identity) -> list[shapes.App]:
+    """Return the person's own apps."""
+    check_self(call, user)
+    with call.store.reading() as session:
+        mine = [a for a in apps.visible_to(session, call.actor) if a.owner_id == call.actor.user_id]
+        found = [shaped(session, app, call) for app in mine]
+    return page.of(found, "name", "id", "updated_at")
+
+
+@router.post("/apps", status_code=201)
+def create_app(call: Asked, wish: AppWish | None = None) -> shapes.App:
+    """Make an app, with a name of its own where none is wished."""
+    with call.store.writing() as session:
+        access.require_creation(session, call.actor)
+        app = apps.create(session, wish.name if wish else None, by=call.actor)
+        return shaped(session, app, call)
+
+
+@router.get("/apps/{app}")
+def show_app(call: Asked, app: Identity) -> shapes.App:
+    """Return the app."""
+    with call.store.reading() as session:
+        return shaped(session, call.app(session, app, Permission.VIEW), call)
+
+
+@router.delete("/apps/{app}")
+async def destroy_app(call: Asked, app: Identity, response: Response) -> shapes.App:
+    """Destroy the app and return what it was; 202 when that takes longer than DESTROY_SECONDS."""
+    gone, deployment_id = await run_in_threadpool(_submit_destroy, call, app)
+
+    def is_gone() -> bool:
+        with call.store.reading() as session:
+            if session.get(App, gone.id) is None:
+                return True
+            deployment = deployments.find(session, deployment_id)
+        if not deployment.is_open and deployment.code:
+            raise errors.of_deployment(deployment)
+        return False
+
+    if not await waiting.until(call.door, is_gone, DESTROY_SECONDS):
+        response.status_code = 202
+    return gone
+
+
+def shaped(session: Session, app: App, call: Call) -> shapes.App:
+    """Return the app as it goes over the wire."""
+    owner = session.get(User, app.owner_id)
+    return shapes.App(
+        id=app.id,
+        name=app.name,
+        owner=shapes.Person(id=app.owner_id, email=owner.email if owner else ""),
+        git_url=f"ssh://git@{_ssh_place(call)}/{app.name}.git",
+        web_url=call.platform.router.url(apps.hostnames(session, app)[0]).rstrip("/") + "/",
+        created_at=app.created_at,
+        updated_at=app.updated_at,
+        released_at=app.released_at,
+        build_stack=shapes.STACK,
+        stack=shapes.STACK,
+        generation=shapes.GENERATION,
+        region=shapes.REGION,
+    )
+
+
+def reference(app: App) -> shapes.Named:
+    """Return the reference to an app."""
+    return shapes.Named(id=app.id, name=app.name)
+
+
+def _ssh_place(call: Call) -> str:
+    # Whoever reached this door by a name reaches the other one by the same name.
+    host = f"[{call.host}]" if ":" in call.host else call.host
+    return f"{host}:{call.door.settings.ssh_port}"
+
+
+def _submit_destroy(call: Call, name: str) -> tuple[shapes.App, str]:
+    with call.store.writing() as session:
+        app = call.app(session, name, Permission.OWN)
+        deployment = deployments.submit_destroy(session, app, by=call.actor)
+        return shaped(session, app, call), deployment.id

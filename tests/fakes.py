@@ -133,8 +133,8 @@ class FakeRegistry(Scripted):
 class FakeScheduler(Scripted):
     """A scheduler of imaginary dynos.
 
-    The config var BEHAVE plays the part of the test app: "exit" ends at once with code 3, "silent"
-    never answers; anything else is healthy at once.
+    The config var BEHAVE plays the part of the test app: "exit:3" ends at once with that code,
+    "silent" never answers; anything else is healthy at once.
     """
 
     def __init__(self) -> None:
@@ -203,8 +203,8 @@ class FakeScheduler(Scripted):
 
     def _behave(self, manifest: Manifest) -> None:
         behaviour = manifest.env["BEHAVE"].reveal() if "BEHAVE" in manifest.env else ""
-        if behaviour == "exit":
-            raise StartFailed("web.1 exited with code 3 while it started.", why="going down")
+        if behaviour.startswith("exit:"):
+            raise StartFailed(f"It exited with code {behaviour[5:]}.", why="going down")
         if behaviour == "silent":
             raise StartFailed("web.1 did not answer in time.", why="no answer")
 

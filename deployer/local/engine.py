@@ -3,13 +3,14 @@
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any
 
 import docker
 import requests
-from docker.errors import APIError, DockerException
+from docker.errors import APIError, DockerException, NotFound
+from docker.types import CancellableStream
 from docker.utils import kwargs_from_env
 
 from deployer.local import errors
@@ -73,6 +74,14 @@ class Engine:
         """Let the engine start the container again when it crashes and when the machine boots."""
         self.api.update_container(container, restart_policy={"Name": KEPT_UP})  # type: ignore[arg-type]
 
+    def image(self, reference: str) -> dict[str, Any] | None:
+        """Return what the engine knows of an image; None when it has none of that name."""
+        try:
+            found: dict[str, Any] = self.api.inspect_image(reference)  # type: ignore[no-untyped-call]
+        except NotFound:
+            return None
+        return found
+
     def close(self) -> None:
         """Close the connections; the next use opens new ones."""
         with self._connecting:
@@ -111,6 +120,12 @@ def tolerating_gone() -> Iterator[None]:
     except APIError as error:
         if error.status_code not in GONE_CODES:
             raise
+
+
+def close_stream(stream: "CancellableStream[Any]") -> None:
+    """End a stream that another thread may be reading; closing the response itself would wait."""
+    with suppress(OSError, AttributeError):  # it ended by itself meanwhile
+        stream.close()
 
 
 def explained(error: APIError) -> str:

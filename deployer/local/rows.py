@@ -50,6 +50,11 @@ def deployment_of(row: Row) -> int:
     return int(row["Labels"]["empire.deployment"])
 
 
+def name_of(row: Row) -> str:
+    """Return the name of a listed container's dyno, such as web.1."""
+    return f"{row['Labels']['empire.process']}.{row['Labels']['empire.index']}"
+
+
 def needs_a_closer_look(row: Row, young_seconds: float) -> bool:
     """Tell whether the list leaves something open: a dyno is young, does not run, or came again."""
     match = UP_FOR.match(row["Status"])

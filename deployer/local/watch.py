@@ -9,7 +9,7 @@ import requests
 import structlog
 from docker.errors import DockerException
 
-from deployer.local.engine import Engine
+from deployer.local.engine import Engine, close_stream
 from deployer.local.places import labels_of
 from empire.errors import Unavailable
 from empire.names import AppName
@@ -70,7 +70,7 @@ class Watch:
         self._closed.set()
         with self._lock:
             if self._stream is not None:
-                self._stream.close()
+                close_stream(self._stream)
         if self._thread:
             self._thread.join(CONNECT_SECONDS)
 
@@ -99,7 +99,7 @@ class Watch:
         finally:
             with self._lock:
                 self._stream = None
-            stream.close()
+            close_stream(stream)
 
     def _catch_up(self) -> None:
         """Let everybody look for themselves: what happened while nobody listened is not known."""

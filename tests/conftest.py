@@ -1,0 +1,85 @@
+"""What tests share: the engine, the sample app's image, a server's settings."""
+
+import io
+import secrets
+import tarfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import docker
+import pytest
+from docker.errors import APIError, DockerException
+
+from buildpacks.stack import ensure_base
+from empire.names import ImageRef
+from empire.settings import Settings
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A server of its own, with short times."""
+    return Settings(
+        home=tmp_path, start_seconds=20, worker_uptime_seconds=0.3, stop_grace_seconds=5
+    )
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[docker.APIClient]:
+    """The Docker Engine of this machine."""
+    try:
+        client = docker.APIClient(version="auto", timeout=60)
+    except DockerException as error:
+        pytest.skip(f"NO DOCKER ENGINE, container tests do not run: {error}")
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def obedient(
+    engine: docker.APIClient, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ImageRef]:
+    """The image of the sample app that does what it is told."""
+    for _ in ensure_base(Settings(home=tmp_path_factory.mktemp("base"))):
+        pass
+    app = (FIXTURES / "apps/obedient/app.py").read_bytes()
+    dockerfile = (
+        f"FROM {Settings().base_image}\nCOPY app.py /app/app.py\n"
+        'CMD ["python3", "-u", "/app/app.py"]\n'
+    )
+    image = build(engine, {"Dockerfile": dockerfile.encode(), "app.py": app})
+    yield image
+    with suppress(APIError):
+        engine.remove_image(image, force=True)
+
+
+def build(engine: docker.APIClient, files: dict[str, bytes], **labels: str) -> ImageRef:
+    """Return a new image, different from all others, of these files."""
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode="w") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    marks = {"empire.test": "1", "empire.test.id": secrets.token_hex(8), **labels}
+    output = list(
+        engine.build(
+            fileobj=io.BytesIO(context.getvalue()),
+            custom_context=True,
+            rm=True,
+            decode=True,
+            labels=marks,
+        )
+    )
+    ids = [line["aux"]["ID"] for line in output if "aux" in line]
+    assert ids, output
+    return ImageRef(ids[-1])
+
+
+def remove_containers(engine: docker.APIClient, instance: str) -> None:
+    """Remove what a server under test left on the engine."""
+    for row in engine.containers(all=True, filters={"label": f"empire.instance={instance}"}):
+        with suppress(APIError):
+            engine.remove_container(row["Id"], force=True, v=True)

@@ -16,12 +16,12 @@ from importlib.resources import files
 from typing import IO, Any
 
 import docker
-import httpx
 from docker.errors import DockerException, ImageNotFound
 from docker.models.containers import Container
 
-from buildpacks.debian import archive, rootfs, sources
+from buildpacks.debian import archive, mirror, rootfs, sources
 from buildpacks.debian.archive import Archive
+from buildpacks.debian.mirror import Reader
 from buildpacks.debian.packages import Package, resolve
 from empire.errors import BuildFailed, EmpireError, Unavailable
 from empire.events import Event, Failed, Line, Stage, Stream
@@ -97,15 +97,15 @@ def recipe() -> str:
 
 def _make(engine: docker.DockerClient, settings: Settings) -> Stream[ImageRef]:
     architecture = ARCHITECTURES.get(engine.info()["Architecture"], "amd64")
-    with archive.connected() as http, tempfile.TemporaryFile() as tar:
+    with mirror.connected() as reader, tempfile.TemporaryFile() as tar:
         found = yield from archive.find(
-            http, _mirrors(settings), settings.debian_suite, architecture
+            reader, _mirrors(settings), settings.debian_suite, architecture
         )
         first = resolve(found.index, ["base-files", "base-passwd", "dpkg", *found.index.essential])
         wanted = {package.name: package for package in [*first, *resolve(found.index, WANTED)]}
         size = sum(package.size for package in wanted.values())
         yield Line(f"Downloading {len(wanted)} packages, {size >> 20} MiB")
-        debs = _downloaded(http, list(wanted.values()))
+        debs = _downloaded(reader, list(wanted.values()))
         yield Line("Unpacking")
         _write(tar, found, {package.name: debs.pop(package.name) for package in first}, debs)
         tar.seek(0)
@@ -122,9 +122,9 @@ def _mirrors(settings: Settings) -> list[sources.AptSource]:
     return [sources.AptSource(settings.debian_mirror.rstrip("/"), settings.debian_suite, ("main",))]
 
 
-def _downloaded(http: httpx.Client, packages: list[Package]) -> dict[str, bytes]:
+def _downloaded(reader: Reader, packages: list[Package]) -> dict[str, bytes]:
     with ThreadPoolExecutor(DOWNLOADS) as pool:
-        contents = pool.map(lambda p: archive.fetch(http, p.address, p.sha256), packages)
+        contents = pool.map(lambda p: reader.fetch(p.address, p.sha256), packages)
         return {package.name: deb for package, deb in zip(packages, contents, strict=True)}
 
 
@@ -144,7 +144,7 @@ def _apt_sources(found: Archive) -> str:
         parts.append((found.security, f"{found.suite}-security"))
     return "\n".join(
         f"Types: deb\nURIs: {uri}\nSuites: {suites}\nComponents: main\n"
-        f"Signed-By: {archive.KEYRINGS[0]}\n"
+        f"Signed-By: {mirror.KEYRINGS[0]}\n"
         for uri, suites in parts
     )
 
@@ -189,6 +189,11 @@ def _imported(
     answer = engine.api.import_image(
         source, repository=repository or None, tag=version or None, changes=changes
     )
+    return _image_id(answer)
+
+
+def _image_id(answer: str) -> str:
+    """Return the id on the last line of the engine's answer, which may also be an error."""
     last = json.loads(answer.strip().splitlines()[-1])
     if "error" in last:
         raise Unavailable("The Docker Engine refused the base image.", why=last["error"])

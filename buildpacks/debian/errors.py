@@ -1,16 +1,14 @@
 """What can go wrong with Debian packages, in words for the person who reads it."""
 
-from pathlib import Path
-
 from empire.errors import EmpireError, InternalError, Unavailable
 
 OWN_IMAGE = "Or name an image that the engine has or can pull: EMPIRE_BASE_IMAGE=python:3.12-slim scripts/up"
 
 
-def no_sources(folder: Path) -> EmpireError:
+def no_sources() -> EmpireError:
     """Return the error for a machine without apt sources."""
     return Unavailable(
-        f"No Debian mirror is named in {folder}.",
+        "No Debian mirror is named in /etc/apt.",
         why="The base image is made from Debian packages, from the mirror that this machine uses.",
         fix=f"Set EMPIRE_DEBIAN_MIRROR to the address of a Debian mirror. {OWN_IMAGE}",
     )

@@ -16,8 +16,8 @@ from pathlib import Path
 import structlog
 
 from deployer.local import caddy, dns, errors
-from deployer.local.discovery import Options, State
-from deployer.local.proxy import Proxy, is_locked
+from deployer.local.proxy import Proxy
+from deployer.local.state import Options, State, is_locked
 from empire.settings import Settings
 
 START_SECONDS = 60.0
@@ -181,7 +181,7 @@ def _import_path() -> str:
 def _stamp(binary: Path, options: str) -> str:
     """Return eight digits that change with the code, the options and Caddy."""
     digest = hashlib.sha256(options.encode())
-    for name in ("caddy", "discovery", "dns", "pages", "proxy", "routes", "sockets"):
+    for name in ("caddy", "discovery", "dns", "pages", "proxy", "routes", "sockets", "state"):
         digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
     status = binary.stat()
     digest.update(f"{status.st_size} {status.st_mtime_ns}".encode())

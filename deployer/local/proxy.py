@@ -16,6 +16,7 @@ from typing import Any
 
 from deployer.local import caddy
 from deployer.local.sockets import BACKLOG, Sockets
+from deployer.local.state import is_locked
 from empire.files import write_whole
 
 START_SECONDS = 20.0
@@ -135,21 +136,6 @@ class Proxy:
             fcntl.flock(lock, fcntl.LOCK_EX)
         if self._process:
             self._process.wait()
-
-
-def is_locked(path: Path) -> bool:
-    """Tell whether a living process holds the file's lock."""
-    try:
-        lock = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(lock)
-    return False
 
 
 def reserve_one(handle: int) -> None:

@@ -51,6 +51,16 @@ def loopback(kind: socket.SocketKind, port: int) -> socket.socket:
     return bound
 
 
+def control(path: Path) -> socket.socket:
+    """Return a listening Unix socket for this user alone."""
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    listener.listen()
+    return listener
+
+
 def send_all(connection: socket.socket, sockets: Sockets) -> None:
     """Hand the sockets over."""
     handles = array.array("i", [sockets[name].fileno() for name in NAMES])

@@ -15,16 +15,16 @@ APP = Path(__file__).parent / "fixtures" / "apps" / "traffic" / "app.py"
 class Backend:
     """The traffic app with one version, at `target`."""
 
-    def __init__(self, version: str) -> None:
+    def __init__(self, version: str, *, port: int = 0) -> None:
         self.process = subprocess.Popen(
             [sys.executable, str(APP)],
-            env={"VERSION": version, "PORT": "0"},
+            env={"VERSION": version, "PORT": str(port)},
             stdout=subprocess.PIPE,
             text=True,
         )
         assert self.process.stdout
-        port = int(self.process.stdout.readline().rsplit(" ", 1)[1])
-        self.target = Target("127.0.0.1", port)
+        listens_at = int(self.process.stdout.readline().rsplit(" ", 1)[1])
+        self.target = Target("127.0.0.1", listens_at)
 
     def end(self) -> None:
         """Send SIGTERM, on which it exits at once."""

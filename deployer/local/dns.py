@@ -12,8 +12,8 @@ import struct
 from collections.abc import Callable, Sequence
 
 A, TXT, AAAA, SRV = 1, 16, 28, 33
-RECORDS_MAX = 24
-"""So many SRV records fit into the 1,232 bytes that Go's resolver reads from a UDP answer."""
+ANSWER_MAX_BYTES = 1232
+"""What Go's resolver reads of a UDP answer."""
 
 Addresses = Sequence[tuple[str, int]]
 HEADER = struct.Struct("!6H")
@@ -38,9 +38,11 @@ def answer(query: bytes, find: Callable[[str], Addresses], status: Callable[[], 
     identity, _, _, _, _, _ = HEADER.unpack_from(query)
     name, end = _read_name(query, HEADER.size)
     (kind,) = struct.unpack_from("!H", query, end)
-    records = list(_records(name, kind, find, status))
+    question_bytes = query[HEADER.size : end + 4]
+    room = ANSWER_MAX_BYTES - HEADER.size - len(question_bytes)
+    records = _that_fit(_records(name, kind, find, status), room)
     header = HEADER.pack(identity, 0x8580, 1, len(records), 0, 0)
-    return header + query[HEADER.size : end + 4] + b"".join(records)
+    return header + question_bytes + b"".join(records)
 
 
 def question(name: str, kind: int, identity: int = 1) -> bytes:
@@ -62,8 +64,7 @@ def _records(
 ) -> list[bytes]:
     if kind == SRV:
         found = find(name.partition(".")[2])
-        chosen = found if len(found) <= RECORDS_MAX else random.sample(found, RECORDS_MAX)
-        return [_record(SRV, _service(host, port)) for host, port in chosen]
+        return [_record(SRV, _service(host, port)) for host, port in found]
     if kind == A and (match := IPV4_NAME.fullmatch(name)):
         return [_record(A, socket.inet_aton(match[1].replace("-", ".")))]
     if kind == AAAA and (match := IPV6_NAME.fullmatch(name)):
@@ -72,6 +73,13 @@ def _records(
         text = status().encode()
         return [_record(TXT, bytes([len(text)]) + text)]
     return []
+
+
+def _that_fit(records: list[bytes], room: int) -> list[bytes]:
+    """Return the records, or as many as there is room for, others each time."""
+    if sum(map(len, records)) <= room:
+        return records
+    return random.sample(records, room // max(map(len, records)))
 
 
 def _service(host: str, port: int) -> bytes:

@@ -11,7 +11,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import structlog
 
@@ -32,6 +34,8 @@ log = structlog.get_logger()
 
 class Keeper:
     """The server's side of the router process of one home folder."""
+
+    environment: ClassVar[Mapping[str, str]] = {"PATH": "/usr/bin:/bin"}
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -144,7 +148,7 @@ class Keeper:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd="/",
-                env={"PATH": "/usr/bin:/bin", "PYTHONPATH": _import_path()},
+                env={**self.environment, "PYTHONPATH": _import_path()},
                 pass_fds=(saying,),
                 start_new_session=True,
                 timeout=START_SECONDS,

@@ -1,14 +1,23 @@
 """A real router on free ports, in a folder of its own."""
 
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from deployer.local.keeper import shutdown
+from deployer.local.keeper import Keeper, shutdown
 from deployer.local.router import CaddyRouter
+from empire.names import AppName, Hostname
 from empire.settings import Settings
+
+HELLO = AppName("hello")
+HOST = Hostname("hello.localhost")
+
+Keeper.environment = {**Keeper.environment} | {
+    name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")
+}
 
 
 def free_port() -> int:

@@ -42,9 +42,14 @@ class Worker:
         self._loops: list[threading.Thread] = []
         self._lock_file: IO[str] | None = None
 
+    def lock(self) -> None:
+        """Make sure that no other worker works in this home; raises Unavailable if one does."""
+        if self._lock_file is None:
+            self._lock_file = _locked(self._settings.home / "worker.lock")
+
     def start(self) -> None:
         """Take back what an earlier process left and begin to work; raises Unavailable if one runs."""
-        self._lock_file = _locked(self._settings.home / "worker.lock")
+        self.lock()
         with self._store.writing() as session:
             leases.take_back(session, self._settings.instance)
         for loop in (self._claim_loop, self._lease_loop):

@@ -263,6 +263,11 @@ def unsettled_of(session: Session, app_id: str) -> list[Deployment]:
     return list(session.exec(query.where(col(Deployment.is_settled).is_(False))))
 
 
+def unsettled(session: Session) -> list[Deployment]:
+    """Return all deployments of which something is left to do or to clean up."""
+    return list(session.exec(select(Deployment).where(col(Deployment.is_settled).is_(False))))
+
+
 def live_number(session: Session, app_id: str) -> int:
     """Return the number of the app's newest deployment that went live, 0 where there is none."""
     query = select(Deployment.number).where(

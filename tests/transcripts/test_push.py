@@ -1,0 +1,134 @@
+"""A push, from git to the answer of the app, with everything real."""
+
+import pytest
+
+from tests.product import Product, wait_until
+from tests.samples import DOCKERFILE, SERVER, with_buildpack, with_dockerfile
+
+pytestmark = pytest.mark.docker
+
+
+def test_a_first_push_makes_the_app_and_goes_live(empire: Product) -> None:
+    repository = empire.repository("first", with_dockerfile("one"))
+
+    push = empire.push(repository)
+
+    assert "remote: -----> Released v2" in push.stderr
+    assert "v2 is live at http://first.localhost" in push.stderr
+    assert empire.ask("first") == (200, "version one")
+
+
+def test_a_second_push_replaces_the_version_and_its_containers(empire: Product) -> None:
+    repository = empire.repository("second", with_buildpack("one"))
+    empire.push(repository)
+    empire.commit(repository, with_buildpack("two"), "Second version")
+
+    empire.push(repository)
+
+    assert empire.ask("second") == (200, "version two")
+    wait_until(
+        lambda: len([n for n in empire.containers() if "-second-" in n]) == 1,
+        "the old dyno is gone",
+    )
+    releases = empire.empire("releases", "-a", "second").stdout
+    assert "Second version" in releases
+    assert "First version" in releases
+
+
+def test_a_build_that_fails_rejects_the_push_and_leaves_the_old_version(empire: Product) -> None:
+    repository = empire.repository("broken", with_dockerfile("one"))
+    empire.push(repository)
+    empire.commit(
+        repository, {"Dockerfile": DOCKERFILE + "RUN echo no such luck && exit 7\n"}, "Break it"
+    )
+
+    push = empire.push(repository, check=False)
+
+    assert push.returncode != 0
+    assert "no such luck" in push.stderr
+    assert "[remote rejected]" in push.stderr
+    assert empire.ask("broken") == (200, "version one")
+    assert [path for path in empire.quarantines() if "broken" in str(path)] == []
+
+
+def test_a_crash_at_start_rejects_the_push_with_exit_code_and_last_lines(empire: Product) -> None:
+    repository = empire.repository("crashing", with_dockerfile("one"))
+    empire.push(repository)
+    crash = 'print("no database", flush=True)\nraise SystemExit(3)\n'
+    empire.commit(repository, {"app.py": crash}, "Crash")
+
+    push = empire.push(repository, check=False)
+
+    assert push.returncode != 0
+    assert "no database" in push.stderr
+    assert "3" in push.stderr
+    assert empire.ask("crashing") == (200, "version one")
+    wait_until(
+        lambda: len([n for n in empire.containers() if "-crashing-" in n]) == 1,
+        "the new dyno is gone",
+    )
+
+
+def test_config_given_before_the_first_push_is_there(empire: Product) -> None:
+    repository = empire.repository("configured", with_dockerfile("one"))
+    empire.empire("apps:create", "configured", "--no-remote")
+    empire.empire("config:set", "GREETING=good morning", "-a", "configured")
+
+    empire.push(repository)
+
+    assert empire.ask("configured", "/env/GREETING") == (200, "good morning")
+
+
+def test_config_set_on_a_running_app_goes_live_without_a_build(empire: Product) -> None:
+    repository = empire.repository("reconfigured", with_dockerfile("one"))
+    empire.push(repository)
+
+    empire.empire("config:set", "GREETING=hello", "-a", "reconfigured")
+
+    assert empire.ask("reconfigured", "/env/GREETING") == (200, "hello")
+
+
+def test_a_cut_line_does_not_stop_the_deployment(empire: Product) -> None:
+    slow = SERVER.replace("{version}", "late").replace("server = ", "time.sleep(2)\nserver = ")
+    repository = empire.repository("cut", {**with_dockerfile("late"), "app.py": slow})
+    push = empire.pushing(repository)
+    wait_until(lambda: any("-cut-" in name for name in empire.containers()), "the dyno starts")
+
+    push.kill()
+    push.wait()
+
+    wait_until(lambda: empire.ask("cut") == (200, "version late"), "the version is live")
+    wait_until(
+        lambda: "main" in empire.run("git", "ls-remote", "empire", cwd=repository).stdout,
+        "the ref is there",
+    )
+
+
+def test_the_app_goes_on_while_the_server_is_down(empire: Product) -> None:
+    repository = empire.repository("steady", with_dockerfile("one"))
+    empire.push(repository)
+
+    empire.kill()
+    try:
+        answer = empire.ask("steady")
+    finally:
+        empire.start()
+
+    assert answer == (200, "version one")
+    empire.commit(repository, with_dockerfile("two"), "After the restart")
+    empire.push(repository)
+    assert empire.ask("steady") == (200, "version two")
+
+
+def test_a_destroyed_app_leaves_nothing_and_frees_its_name(empire: Product) -> None:
+    repository = empire.repository("leaving", with_dockerfile("one"))
+    empire.push(repository)
+
+    empire.empire("apps:destroy", "-a", "leaving", "--confirm", "leaving")
+
+    assert not [name for name in empire.containers() if "-leaving-" in name]
+    assert not [tag for tag in empire.images() if "leaving" in tag]
+    assert not (empire.home / "repos" / "leaving.git").exists()
+    assert empire.ask("leaving")[0] == 404
+    empire.push(repository)
+    assert empire.ask("leaving") == (200, "version one")

@@ -25,20 +25,28 @@ def cores() -> int:
 class Settings(BaseSettings):
     """The settings of one server, each from EMPIRE_<NAME> in the environment or its default."""
 
-    model_config = SettingsConfigDict(env_prefix="EMPIRE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="EMPIRE_", frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
 
     home: Path = default_home()
     """Where all state lives, mode 0700."""
     database_url: str = ""
     """A SQLAlchemy URL; empty means SQLite in home."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """How much the server tells on its standard error."""
 
     # Where the server listens. Loopback until told otherwise.
     listen_host: str = "127.0.0.1"
+    """The address of all listeners."""
     ssh_port: int = 2222
+    """Where git pushes go."""
     api_port: int = 5000
+    """Where the API answers."""
     http_port: int = 8080
+    """Where the router takes requests for apps."""
     https_port: int = 8443
+    """Where the router takes requests over TLS."""
     apps_domain: str = "localhost"
     """An app NAME answers at NAME.apps_domain."""
 
@@ -48,33 +56,51 @@ class Settings(BaseSettings):
 
     # Git over SSH.
     ssh_max_connections: int = 200
+    """How many SSH connections are open at a time."""
     ssh_max_connections_per_address: int = 100
+    """The same from one address."""
     ssh_auth_seconds: float = 20
+    """How long a client may take to prove who it is."""
     ssh_auth_tries: int = 6
+    """How many keys a client may try."""
     ssh_idle_seconds: float = 120
     """A connection on which the client says nothing for so long while we wait for it is closed."""
     ssh_keepalive_seconds: float = 5
     """A side-band keep-alive goes out after so long without output."""
     pack_max_mib: int = 2048
+    """How large the pack of one push may be."""
     source_max_files: int = 100_000
+    """How many files the tree of a pushed commit may have."""
     source_max_mib: int = 2048
+    """How large the files of a pushed commit may be together."""
 
     # Builds.
     docker_host: str = ""
     """The engine's address; empty means the local socket (or DOCKER_HOST)."""
     builder: Literal["auto", "buildkit", "classic"] = "auto"
+    """How the engine builds; auto takes BuildKit where the engine has it."""
     build_concurrency: int = cores()
+    """How many builds run at a time; by default one a core."""
     build_seconds: float = 1800
+    """How long a build may take."""
     build_memory_mib: int = 2048
+    """How much memory builds may use."""
     build_cpus: float = float(cores())
+    """How many cores builds may use."""
     build_output_max_mib: int = 20
+    """How much output of a build is kept; more ends it."""
     build_ca_bundle: Path | None = Path("/etc/ssl/certs/ca-certificates.crt")
     """Mounted over the trust store of build steps, never copied into an image."""
     build_http_proxy: str = ""
+    """The proxy of build steps for http."""
     build_https_proxy: str = ""
+    """The proxy of build steps for https."""
     build_no_proxy: str = ""
+    """Host names that build steps reach without the proxy."""
     build_pip_index_url: str = ""
+    """The Python package index of build steps; empty means the public one."""
     build_npm_registry: str = ""
+    """The npm registry of build steps; empty means the public one."""
     base_image: str = "empire/python:3"
     """The image that builtin buildpacks build on; `scripts/up` makes it where it is missing."""
     debian_mirror: str = ""
@@ -84,6 +110,7 @@ class Settings(BaseSettings):
 
     # Deployments.
     lease_seconds: float = 15
+    """After how long another worker takes over a deployment whose worker fell silent."""
     start_seconds: float = 120
     """How long a new version may take until it is healthy."""
     worker_uptime_seconds: float = 2
@@ -97,6 +124,7 @@ class Settings(BaseSettings):
     releases_kept: int = 10
     """How many releases of an app keep their image."""
     default_size: str = "1X"
+    """The size of dynos that nobody sized."""
 
     @cached_property
     def instance(self) -> str:
@@ -122,3 +150,26 @@ class Settings(BaseSettings):
         """Make the home folder, for this user alone."""
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.home.chmod(0o700)
+
+
+def page() -> str:
+    """Return the reference page of all settings, as Markdown."""
+    rows = [
+        f"| `EMPIRE_{name.upper()}` | {_default(name, field.default)} | {field.description or ''} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    head = (
+        "# Settings\n\nEach is an environment variable of the server. "
+        "This page is made from `empire/settings.py`.\n\n"
+        "| variable | default | what it is |\n|---|---|---|\n"
+    )
+    return head + "\n".join(rows) + "\n"
+
+
+def _default(name: str, value: object) -> str:
+    said = {
+        "home": "`/var/lib/empire` for root, else `~/.local/share/empire`",
+        "build_concurrency": "the number of cores",
+        "build_cpus": "the number of cores",
+    }
+    return said.get(name) or (f"`{value}`" if value not in ("", None) else "")

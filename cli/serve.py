@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import structlog
-from apiserver.app import ApiServer
+from apiserver.server import ApiServer
 from buildpacks.builder import Builder
 from deployer.local.logs import DockerLogs
 from deployer.local.registry import LocalRegistry
@@ -56,25 +56,31 @@ def running(settings: Settings) -> Iterator[Store]:
         parts.callback(store.close)
         store.migrate()
         repositories = Repositories(settings)
-        scheduler, router = DockerScheduler(settings), CaddyRouter(settings)
+        scheduler, router, logs = (
+            DockerScheduler(settings),
+            CaddyRouter(settings),
+            DockerLogs(settings),
+        )
         platform = Platform(
             sources=repositories,
             builder=Builder(settings),
             registry=LocalRegistry(settings),
             scheduler=scheduler,
             router=router,
-            logs=DockerLogs(settings),
+            logs=logs,
         )
+        parts.callback(scheduler.close)
+        parts.callback(logs.close)
         worker = Worker(store, platform)
         worker.lock()
         router.ensure_running()
         _sweep(store, repositories)
         reconcile(store, platform)
         keeper = RouteKeeper(store, platform)
+        scheduler.watch(keeper.changed)
+        _watch_router(router, parts)
         for part in (
             keeper,
-            scheduler.watch(keeper.changed),
-            router.watch(),
             worker,
             ApiServer(settings, store, platform),
             GitServer(settings, store, repositories),
@@ -88,6 +94,14 @@ def _sweep(store: Store, repositories: Repositories) -> None:
     with store.reading() as session:
         owned = {Path(found.git_dir) for found in deployments.unsettled(session) if found.git_dir}
     repositories.sweep(owned)
+
+
+def _watch_router(router: CaddyRouter, parts: ExitStack) -> None:
+    stopping = threading.Event()
+    threading.Thread(
+        target=router.watch, args=(stopping,), name="router-watch", daemon=True
+    ).start()
+    parts.callback(stopping.set)
 
 
 def _greeting(settings: Settings, store: Store) -> Iterator[str]:

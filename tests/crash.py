@@ -92,7 +92,7 @@ def look_for_orphans(product: Product) -> None:
             )
     newest = max(live, key=lambda row: row.number or 0)
     assert [f"-d{newest.number}-" in name for name in product.containers()] == [True]
-    assert len(product.images()) <= min(len(live), store.settings.releases_kept), product.images()
+    assert len(product.images()) <= min(len(live), store.settings.releases_kept)
     assert product.quarantines() == []
     ref = product.run(
         "git", "--git-dir", str(product.home / "repos" / f"{APP}.git"), "rev-parse", "main"

@@ -176,19 +176,18 @@ class Product:
             answer = connection.getresponse()
             return answer.status, answer.read().decode(errors="replace")
 
-    def containers(self) -> list[str]:
+    def containers(self, app: str = "") -> list[str]:
         """Return the names of this server's containers, also of those that do not run."""
+        labels = [f"empire.instance={self.instance}", *([f"empire.app={app}"] if app else [])]
         with _engine() as engine:
-            found = engine.containers.list(
-                all=True, filters={"label": f"empire.instance={self.instance}"}
-            )
-            return sorted(container.name for container in found)
+            found = engine.api.containers(all=True, filters={"label": labels})
+            return sorted(container["Names"][0].removeprefix("/") for container in found)
 
-    def images(self) -> list[str]:
-        """Return the tags of this server's images; an untagged one stands by its id."""
+    def images(self, app: str = "") -> set[str]:
+        """Return the ids of this server's images, of one app or of all."""
+        labels = [f"empire.instance={self.instance}", *([f"empire.app={app}"] if app else [])]
         with _engine() as engine:
-            found = engine.images.list(filters={"label": f"empire.instance={self.instance}"})
-            return sorted(tag for image in found for tag in (image.tags or [image.id]))
+            return {image.id for image in engine.images.list(filters={"label": labels})}
 
     def quarantines(self) -> list[Path]:
         """Return the folders of pushes that are not live yet."""

@@ -4,13 +4,14 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from buildpacks.progress import Meter, Step, failure
-from empire.events import Stream
+from buildpacks.progress import Meter, Step, failure, short
+from empire.events import Line, Stream
 
 STEP = re.compile(r"Step (\d+/\d+) : (.*)")
 NOISE = re.compile(
-    r" ---> |Removing intermediate container |Successfully (built|tagged) |Step \d+/"
+    r" ---> |Removing intermediate container |Successfully (built|tagged) |Step \d+/|\s*$"
 )
+OURS = re.compile(r"LABEL empire\.|FROM ")
 
 
 class Steps:
@@ -46,8 +47,10 @@ class Steps:
         if found := STEP.match(text):
             yield from self._step.ended()
             self._step = Step(f"[{found[1]}] {found[2].strip()}")
+            if OURS.match(found[2]):
+                return
             self._seen += 1
-            yield from Step("").wrote(f"{self._step.name}\n".encode())
-        self._cached += " ---> Using cache" in text
+            yield Line(short(self._step.name))
+        self._cached += " ---> Using cache" in text and not OURS.search(self._step.name)
         if not NOISE.match(text):
             yield from self._step.wrote(text.encode())

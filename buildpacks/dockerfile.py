@@ -58,7 +58,7 @@ def _build_stage(plan: Plan, workshop: Workshop) -> list[str]:
     lines = [f"FROM {workshop.base} AS build", "WORKDIR /app"]
     lines += _env(plan.build_env)
     if any(secret.target == BUNDLE for secret in workshop.secrets):
-        lines += [f"ENV {name}={BUNDLE}" for name in TRUST]
+        lines += _env(dict.fromkeys(TRUST, BUNDLE))
     if not workshop.has_mounts:
         lines += [f"COPY {OURS}/{secret.id} {secret.target}" for secret in workshop.secrets]
     steps: tuple[Step, ...] = (*plan.tools, *plan.steps)
@@ -78,7 +78,8 @@ def _image_stage(plan: Plan, workshop: Workshop) -> list[str]:
 
 
 def _env(variables: dict[str, str]) -> list[str]:
-    return [f"ENV {name}={value}" for name, value in sorted(variables.items())]
+    pairs = [f"{name}={value}" for name, value in sorted(variables.items())]
+    return ["ENV " + " \\\n    ".join(pairs)] if pairs else []
 
 
 def _step(step: Step, workshop: Workshop) -> str:

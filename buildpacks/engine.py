@@ -34,15 +34,12 @@ class Engine:
     def connect(self) -> socket.socket:
         """Return a connected socket; raises Unavailable."""
         try:
-            if self._url.scheme != "unix":
-                host = self._url.hostname or "127.0.0.1"
-                return socket.create_connection((host, self._url.port or 2375), CONNECT_SECONDS)
-            sock = socket.socket(socket.AF_UNIX)
-            sock.settimeout(CONNECT_SECONDS)
-            sock.connect(self._url.netloc + self._url.path)
+            if self._url.scheme == "unix":
+                return _local(self._url.netloc + self._url.path)
+            host = self._url.hostname or "127.0.0.1"
+            return socket.create_connection((host, self._url.port or 2375), CONNECT_SECONDS)
         except OSError as error:
             raise errors.engine_silent(self.address, str(error)) from None
-        return sock
 
     def get(self, path: str) -> Any:
         """Return the JSON answer, None for 404."""
@@ -133,6 +130,17 @@ def message(content: bytes) -> str:
         return str(json.loads(content)["message"])
     except (ValueError, KeyError, TypeError):
         return content.decode("utf-8", "replace").strip()
+
+
+def _local(path: str) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX)
+    try:
+        sock.settimeout(CONNECT_SECONDS)
+        sock.connect(path)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 def _over(sock: socket.socket) -> http.client.HTTPConnection:

@@ -80,5 +80,13 @@ def _token(rest: str) -> tuple[str, str]:
 
 
 def _members(text: str) -> str:
-    """Return the members of a character class without what only Python would read into them."""
-    return re.sub(r"(?<!\\)([\[&~|])", r"\\\1", text)
+    """Return a character class's members with every character that is not a range's dash escaped.
+
+    A range that runs backwards holds nothing.
+    """
+    regex = ""
+    for found in re.finditer(r"(\\.|[^\\])(?:-(\\.|[^\\]))?", text, re.DOTALL):
+        first, last = found[1][-1], (found[2] or found[1])[-1]
+        if first <= last:
+            regex += f"{re.escape(first)}-{re.escape(last)}"
+    return regex or r"^\s\S"

@@ -14,7 +14,10 @@ from buildpacks.tree import Tree
 from empire.manifest import Source
 
 DOCKERFILE = "Dockerfile"
-SYNTAX = re.compile(r"\A((?:#[^\n]*\n)*?)#[ \t]*syntax[ \t]*=[ \t]*(\S+)[^\n]*\n", re.IGNORECASE)
+# Directives stand at the very top, before any comment; only other directives may come first.
+SYNTAX = re.compile(
+    r"\A((?:#[ \t]*\w+[ \t]*=[^\n]*\n)*?)#[ \t]*syntax[ \t]*=[ \t]*(\S+)[^\n]*\n", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,14 @@ from empire.events import Event, Line, masked
 TAIL_LINES = 20
 FLAGS = re.compile(r"(?<= )--(mount|chown|chmod|network|security)=\S+ ")
 KILLED = 137
+# How engines from 20.10 to 28, BuildKit and classic, say that a registry did not give an image.
+IMAGE_NOT_HAD = (
+    r"failed to resolve source metadata for (\S+?): ",
+    r"failed to create LLB definition: (\S+?:\S+?): (?!failed to solve)",
+    r"pull access denied for ([^\s,]+)",
+    r"manifest for (\S+) not found",
+    r"No such image: (\S+)",
+)
 
 
 @dataclass(slots=True)
@@ -99,15 +107,10 @@ def _advice(code: int, tail: list[str], memory_mib: int) -> str:
 
 def _image_not_had(reason: str) -> str:
     """Return the image whose absence the engine complains about, empty when it is something else."""
-    patterns = (
-        r"failed to create LLB definition: (?:failed to authorize: )?(\S+?): ",
-        r"failed to resolve source metadata for (\S+?): ",
-        r"pull access denied for ([^\s,]+)",
-        r"manifest for (\S+) not found",
-        r"(\S+): failed to do request",
-        r"failed to copy: .*?/v2/(\S+?)/(?:blobs|manifests)",
-    )
-    for pattern in patterns:
+    if found := re.search(r"/v2/(\S+?)/manifests/([^\s\"]+)", reason):
+        separator = "@" if found[2].startswith("sha256:") else ":"
+        return f"{found[1].removeprefix('library/')}{separator}{found[2]}"
+    for pattern in IMAGE_NOT_HAD:
         if found := re.search(pattern, reason):
-            return found[1].removeprefix("docker.io/library/").removeprefix("docker.io/")
+            return re.sub(r"^docker\.\w+/(library/)?", "", found[1])
     return ""

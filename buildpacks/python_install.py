@@ -40,7 +40,8 @@ def install(tree: Tree, pyproject: dict[str, Any]) -> tuple[tuple[Step, ...], st
     if "uv.lock" in tree and pyproject:
         return _from_lock(pyproject), "Dependencies: uv.lock"
     if "requirements.txt" in tree:
-        return _from_requirements(tree), "Dependencies: requirements.txt"
+        steps = _from_requirements(tree)
+        return steps, "Dependencies: " + ("requirements.txt" if steps else "none")
     if "project" in pyproject:
         return _from_project(pyproject), "Dependencies: pyproject.toml (no uv.lock: not pinned)"
     if "poetry.lock" in tree or "poetry" in pyproject.get("tool", {}):
@@ -65,9 +66,7 @@ def dependencies(tree: Tree, pyproject: dict[str, Any]) -> frozenset[str]:
     lines = [str(line) for line in pyproject.get("project", {}).get("dependencies", [])]
     if "uv.lock" in tree:
         lines += re.findall(r'^name = "([^"]+)"', tree.text("uv.lock"), re.MULTILINE)
-    if "requirements.txt" in tree:
-        for path in _included(tree, "requirements.txt"):
-            lines += tree.text(path).splitlines()
+    lines += _requirements(tree)
     names = (REQUIREMENT.match(line) for line in lines)
     return frozenset(re.sub(r"[-_.]+", "-", found[1]).lower() for found in names if found)
 
@@ -80,13 +79,13 @@ def _from_lock(pyproject: dict[str, Any]) -> tuple[Step, ...]:
 
 
 def _from_requirements(tree: Tree) -> tuple[Step, ...]:
-    files = _included(tree, "requirements.txt")
-    is_local = any(
-        LOCAL.match(line) for path in files for line in tree.text(path).splitlines() if line
-    )
-    copies: tuple[Step, ...] = (
-        (Copy((".",), "/app/"),) if is_local else tuple(_copy(path) for path in files)
-    )
+    lines = _requirements(tree)
+    if all(INCLUDE.match(line) for line in lines):
+        return ()
+    is_local = any(LOCAL.match(line) for line in lines)
+    copies: tuple[Step, ...] = (Copy((".",), "/app/"),)
+    if not is_local:
+        copies = tuple(_copy(path) for path in _included(tree, "requirements.txt"))
     return (*copies, _uv(f"{NEW_VENV} && uv pip install -r requirements.txt"))
 
 
@@ -117,6 +116,15 @@ def _copy(path: str) -> Copy:
     return Copy((path,), f"/app/{folder}/" if folder else "/app/")
 
 
+def _requirements(tree: Tree) -> list[str]:
+    """Return the lines of requirements.txt and of what it includes, without comments."""
+    if "requirements.txt" not in tree:
+        return []
+    files = map(tree.text, _included(tree, "requirements.txt"))
+    lines = (line.strip() for text in files for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
 def _included(tree: Tree, path: str, named_by: str = "") -> tuple[str, ...]:
     """Return the requirements file and all that it includes, each once."""
     found: dict[str, None] = {}
@@ -137,6 +145,5 @@ def _included(tree: Tree, path: str, named_by: str = "") -> tuple[str, ...]:
 
 def _needs_git(tree: Tree) -> bool:
     texts = [tree.text(name) for name in ("uv.lock", "pyproject.toml") if name in tree]
-    if "requirements.txt" in tree:
-        texts += [tree.text(path) for path in _included(tree, "requirements.txt")]
+    texts += _requirements(tree)
     return any("git+" in text or re.search(r"\bgit = \"", text) for text in texts)

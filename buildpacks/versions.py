@@ -34,17 +34,18 @@ def satisfies(have: Version, wanted: str) -> bool:
     Only as many numbers as `have` has are compared, since a base image moves along its line.
     Raises ValueError for what cannot be read.
     """
+    wanted = re.sub(r"([<>=!~^])\s+", r"\1", wanted)
     alternatives = [part for part in wanted.split("||") if part.strip()]
     return any(
-        all(_meets(have, clause) for clause in re.split(r"[,\s]+(?=[<>=!~^\d])", part.strip()))
+        all(_meets(have, clause) for clause in re.split(r"[,\s]+", part.strip()))
         for part in alternatives or [">=0"]
     )
 
 
 def _meets(have: Version, clause: str) -> bool:
-    if clause.strip() in ("", "*"):
+    if clause in ("", "*"):
         return True
-    found = CLAUSE.fullmatch(clause.strip().rstrip(","))
+    found = CLAUSE.fullmatch(clause)
     if not found:
         raise ValueError(clause)
     wanted = Version.of(found[2])
@@ -55,7 +56,7 @@ def _meets(have: Version, clause: str) -> bool:
         return have >= line and have.begins(_series(found[1], wanted))
     outcomes = {
         ">=": have >= line,
-        ">": have > line or (have == line and is_finer),
+        ">": have > line or (have == line and len(wanted.numbers) > depth),
         "<": have < line or (have == line and is_finer),
         "<=": have <= line,
         "!=": is_finer or not have.begins(wanted),

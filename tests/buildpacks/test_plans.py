@@ -1,0 +1,46 @@
+"""Every sample app and the plan it gets, as text files: `UPDATE_PLANS=1 pytest` writes them anew."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from buildpacks.detect import detect
+from buildpacks.dockerfile import Workshop, render
+from buildpacks.plan import Plan
+from buildpacks.stack_facts import Stack
+from buildpacks.tree import Tree
+from buildpacks.versions import Version
+from empire.errors import EmpireError
+from tests.buildpacks.sources import Repository
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+APPS = sorted(path.name for path in (FIXTURES / "apps").iterdir() if path.is_dir())
+STACK = Stack("empire/python:3", Version.of("3.13"))
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_an_app_gets_its_plan(name: str, tmp_path: Path) -> None:
+    shutil.copytree(FIXTURES / "apps" / name, tmp_path / "app")
+    source = Repository(tmp_path / "app").commit({})
+    with Tree(source) as tree:
+        try:
+            shown = _shown(detect(tree).plan(tree, STACK))
+        except EmpireError as refusal:
+            shown = f"refused:\n{refusal}\n"
+    snapshot = FIXTURES / "plans" / f"{name}.txt"
+    if os.environ.get("UPDATE_PLANS"):
+        snapshot.parent.mkdir(exist_ok=True)
+        snapshot.write_text(shown)
+    assert shown == snapshot.read_text()
+
+
+def _shown(plan: Plan) -> str:
+    lines = [f"buildpack: {plan.buildpack}", *(f"note: {note}" for note in plan.notes)]
+    lines += [f"warning: {warning}" for warning in plan.warnings]
+    lines += [f"process {name}: {json.dumps(command)}" for name, command in plan.processes.items()]
+    if not plan.dockerfile:
+        lines += ["", render(plan, Workshop("empire/python:3")).rstrip()]
+    return "\n".join(lines) + "\n"

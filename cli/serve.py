@@ -9,16 +9,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import structlog
+
 from apiserver.server import ApiServer
 from buildpacks.builder import Builder
+from cli.first_start import welcome
 from deployer.local.logs import DockerLogs
 from deployer.local.registry import LocalRegistry
 from deployer.local.router import CaddyRouter
 from deployer.local.scheduler import DockerScheduler
-from gitserver.repositories import Repositories
-from gitserver.server import GitServer
-
-from cli.first_start import welcome
 from deployer.reconcile import RouteKeeper, reconcile
 from deployer.worker import Worker
 from empire import deployments
@@ -26,6 +24,8 @@ from empire.errors import EmpireError
 from empire.platform import Platform
 from empire.settings import Settings
 from empire.store import Store
+from gitserver.repositories import Repositories
+from gitserver.server import GitServer
 
 log = structlog.get_logger()
 

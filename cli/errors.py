@@ -1,0 +1,122 @@
+"""What can go wrong between the command and the server, in words."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from empire.errors import Conflict, EmpireError, InvalidInput, NotFound, Unauthorized, Unavailable
+
+if TYPE_CHECKING:
+    import httpx
+
+
+def of_answer(answer: "httpx.Response", url: str) -> EmpireError:
+    """Return the error that the server answered with, in its own words."""
+    try:
+        said = str(answer.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return Unavailable(
+            f"{url} answered {answer.status_code} and not as Empire does.",
+            fix="Is this the address of an Empire server? Set EMPIRE_URL to the right one.",
+        )
+    if answer.status_code == 401:
+        return Unauthorized(f"You are not logged in at {url}.", why=said)
+    if answer.status_code >= 500:
+        return Unavailable(said)
+    return EmpireError(said)
+
+
+def no_answer(url: str, reason: str) -> Unavailable:
+    """Return the error for a server that cannot be reached."""
+    return Unavailable(
+        f"No server answers at {url}.",
+        why=reason,
+        fix="Is it running? `scripts/up` starts one here; EMPIRE_URL names another place.",
+    )
+
+
+def silent(url: str) -> Unavailable:
+    """Return the error for a server that took the request and said nothing."""
+    return Unavailable(
+        f"{url} did not answer in time.",
+        fix="Try again. `empire deploys` shows what is under way.",
+    )
+
+
+def bad_url(url: str) -> InvalidInput:
+    """Return the error for an address that is none."""
+    return InvalidInput(
+        f"{url!r} is not the address of a server.",
+        fix="Set EMPIRE_URL to something like http://127.0.0.1:5000",
+    )
+
+
+def lost(deployment: str | int) -> Unavailable:
+    """Return the error for a connection that was lost for good while following."""
+    return Unavailable(
+        "The connection to the server was lost.",
+        why="The deployment goes on by itself.",
+        fix=f"Follow it again: empire deploys:output {deployment}",
+    )
+
+
+def which_app() -> InvalidInput:
+    """Return the error for a command that needs an app and was given none."""
+    return InvalidInput(
+        "Which app?",
+        why="This folder's git repository has no remote named empire.",
+        fix="Name it with -a NAME, or add the remote: empire git:remote -a NAME",
+    )
+
+
+def no_repository() -> NotFound:
+    """Return the error for a command that needs a git repository."""
+    return NotFound("This folder is not in a git repository.", fix="Make one: git init")
+
+
+def no_confirmation(app: str) -> Conflict:
+    """Return the error for a destroy that was not confirmed."""
+    return Conflict(
+        f"This would destroy {app} with its releases, config and repository.",
+        fix=f"If you mean it: empire apps:destroy -a {app} --confirm {app}",
+    )
+
+
+def no_key_file() -> NotFound:
+    """Return the error for a person who has no public key where ssh keeps them."""
+    return NotFound(
+        "There is no public key in ~/.ssh.",
+        fix="Make one with `ssh-keygen -t ed25519`, then try again.",
+    )
+
+
+def many_key_files(files: Sequence[Path]) -> InvalidInput:
+    """Return the error for a person with several keys of whom none was named."""
+    return InvalidInput(
+        "You have several public keys.",
+        why="\n".join(str(file) for file in files),
+        fix="Name one: empire keys:add FILE",
+    )
+
+
+def unreadable(file: Path, error: OSError) -> NotFound:
+    """Return the error for a file that cannot be read."""
+    return NotFound(f"{file} cannot be read.", why=error.strerror or str(error))
+
+
+def not_an_assignment(text: str) -> InvalidInput:
+    """Return the error for a config var without a value."""
+    return InvalidInput(
+        f"{text.partition('=')[0]!r} has no value.",
+        fix="Write NAME=VALUE. NAME= sets it to nothing.",
+    )
+
+
+def no_var(name: str, app: str) -> NotFound:
+    """Return the error for a config var that is not set."""
+    return NotFound(f"{name} is not set on {app}.", fix="`empire config` lists what is.")
+
+
+def no_deployment(app: str) -> NotFound:
+    """Return the error for an app that was never deployed."""
+    return NotFound(f"{app} has no deployments.", fix="Make the first: git push empire main")

@@ -1,0 +1,13 @@
+"""empire version."""
+
+import importlib.metadata
+
+from cli.output import data
+
+
+def version() -> None:
+    """Print the version of this command."""
+    try:
+        data(f"empire {importlib.metadata.version('empire')}")
+    except importlib.metadata.PackageNotFoundError:
+        data("empire (not installed: run from its source)")

@@ -15,6 +15,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Self
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
@@ -83,7 +84,10 @@ class Report:
 
 
 class Load:
-    """A running load. `stop()` ends it, waits for what is under way, and returns the report."""
+    """A running load. `stop()` ends it, waits for what is under way, and returns the report.
+
+    As a context manager it leaves no process behind when a test fails.
+    """
 
     def __init__(self, traffic: Traffic) -> None:
         self.traffic = traffic
@@ -102,6 +106,14 @@ class Load:
         """Send no more, wait for the answers, and return the report."""
         text, _ = self._process.communicate(timeout=self.traffic.timeout_seconds + 30)
         return Report.from_json(text)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
 
 
 class Failed(Exception):

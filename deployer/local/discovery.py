@@ -11,18 +11,23 @@ import socket
 import struct
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import NoReturn, get_type_hints
 
 from deployer.local import caddy, dns, pages, sockets
 from deployer.local.proxy import CaddyFailed, Proxy, reserve_handles
 from deployer.local.routes import RoutesFile
-from deployer.local.state import Options, State, take_lock
+from deployer.local.state import Options, State, take_lock, write_pids
 
 PAGE_THREADS = 4
 HANDOVER_SECONDS = 10.0
 UPGRADE_SECONDS = 35.0
 """How long a replaced Caddy may finish requests; a little more than its own grace period."""
+
+RESTART_PAUSE_SECONDS = 0.05
+FAILED = 3
+"""The exit code of a start that cannot succeed when it is tried again."""
 
 
 class RouterProcess:
@@ -32,12 +37,12 @@ class RouterProcess:
         self.options = options
         self.folder = options.folder
         self.routes = RoutesFile(self.folder / "routes.json")
-        self._before = State.read(self.folder)
-        self.sockets = self._open_sockets()
-        self.proxy = Proxy(self.folder, options.binary, self._before.caddy)
+        self.sockets = self._open_sockets(State.read(self.folder))
+        self._guard = os.getpid()
 
     def start(self) -> None:
         """Answer, and bring Caddy up. Raises CaddyFailed when it does not come up."""
+        write_pids(self._lock, self._guard, os.getpid())
         with self.routes.locked():
             self.routes.announce()
         in_thread(self._answer_dns)
@@ -50,32 +55,31 @@ class RouterProcess:
         """Keep Caddy running until told to stop."""
         self.proxy.keep(self._config(), self.sockets)
 
-    def _open_sockets(self) -> sockets.Sockets:
+    def _open_sockets(self, before: State) -> sockets.Sockets:
         """Return all sockets. What may fail comes first: until then a predecessor goes on."""
-        wanted, before = self.options.addresses, self._before.addresses
+        wanted = self.options.addresses
         opened = {
             name: sockets.listen_address(*wanted[name], beside=False)
             for name in wanted
-            if before[name] != wanted[name]
+            if before.addresses[name] != wanted[name]
         }
         taken = sockets.receive_all(self.folder / "control.sock", HANDOVER_SECONDS)
         self._lock = take_lock(self.folder / "router.lock")
-        caddy_lives = Proxy(self.folder, "", self._before.caddy).is_alive()
+        caddy_lives = Proxy(self.folder, "", before.caddy).is_alive()
         for name in wanted.keys() - opened.keys():
             opened[name] = taken.get(name) or sockets.listen_address(
                 *wanted[name], beside=caddy_lives
             )
-        opened["dns"] = taken.get("dns") or sockets.loopback(socket.SOCK_DGRAM, self._before.dns)
-        opened["pages"] = taken.get("pages") or sockets.loopback(
-            socket.SOCK_STREAM, self._before.pages
-        )
+        opened["dns"] = taken.get("dns") or sockets.loopback(socket.SOCK_DGRAM, before.dns)
+        opened["pages"] = taken.get("pages") or sockets.loopback(socket.SOCK_STREAM, before.pages)
         return opened
 
     def _bring_caddy_up(self) -> None:
         """Adopt the Caddy that runs if it is as wanted; else start one, then end the old one."""
-        old = self.proxy
+        before = State.read(self.folder)
+        old = self.proxy = Proxy(self.folder, self.options.binary, before.caddy)
         lives = old.is_alive()
-        same_addresses = self._before.addresses == self.options.addresses
+        same_addresses = before.addresses == self.options.addresses
         if lives and same_addresses and old.has_config(self._config()):
             self._state().write(self.folder)
             return
@@ -152,35 +156,63 @@ def in_thread(work: Callable[..., object], *arguments: object) -> None:
 
 
 def main() -> None:
-    """Run the router process; tell through the `--ready` file number how the start went.
+    """Run the router process; tell on standard output how the start went, then close it.
 
-    It forks first: whoever started it has no child to wait for.
+    It forks twice. Whoever started it has no child to wait for; and the second process is a guard
+    that holds the sockets and forks a worker, again whenever the worker dies: questions wait in
+    the socket meanwhile.
     """
     if os.fork():
         os._exit(0)
     reserve_handles()
     os.umask(0o077)
     sys.setswitchinterval(0.0005)
-    options, ready = _parse(sys.argv[1:])
     try:
-        process = RouterProcess(options)
+        process = RouterProcess(_parse(sys.argv[1:]))
+    except (sockets.AddressTaken, TimeoutError) as error:
+        _say(f"{type(error).__name__} {error}")
+        os._exit(FAILED)
+    while _run_worker(process) not in (0, FAILED):
+        time.sleep(RESTART_PAUSE_SECONDS)
+
+
+def _run_worker(process: RouterProcess) -> int:
+    """Fork a worker and return its exit code when it is gone."""
+    worker = os.fork()
+    if not worker:
+        _work(process)
+    os.dup2(2, 1)
+    return os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
+
+
+def _work(process: RouterProcess) -> NoReturn:
+    threading.excepthook = _end_worker
+    try:
         process.start()
-    except (sockets.AddressTaken, CaddyFailed, TimeoutError) as error:
-        os.write(ready, f"{type(error).__name__} {error}".encode())
-        sys.exit(1)
-    os.write(ready, b"ready")
-    os.close(ready)
+    except CaddyFailed as error:
+        _say(f"CaddyFailed {error}")
+        os._exit(FAILED)
+    _say("ready")
     process.keep()
+    os._exit(0)
 
 
-def _parse(arguments: list[str]) -> tuple[Options, int]:
+def _end_worker(failure: threading.ExceptHookArgs) -> NoReturn:
+    """Let the guard start a new worker: one without all its threads is of no use."""
+    sys.excepthook(failure.exc_type, failure.exc_value or failure.exc_type(), failure.exc_traceback)
+    os._exit(1)
+
+
+def _say(text: str) -> None:
+    os.write(1, text.encode())
+    os.dup2(2, 1)
+
+
+def _parse(arguments: list[str]) -> Options:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--ready", type=int, required=True)
     for name, kind in get_type_hints(Options).items():
         parser.add_argument(f"--{name}", type=kind, required=True)
-    given = vars(parser.parse_args(arguments))
-    ready = given.pop("ready")
-    return Options(**given), ready
+    return Options(**vars(parser.parse_args(arguments)))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import contextlib
 import functools
 import hashlib
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -19,7 +18,7 @@ import structlog
 
 from deployer.local import caddy, dns, errors
 from deployer.local.proxy import Proxy
-from deployer.local.state import Options, State, is_locked
+from deployer.local.state import Options, State, is_locked, read_pids
 from empire.settings import Settings
 
 START_SECONDS = 60.0
@@ -124,36 +123,30 @@ class Keeper:
         return int(serial), stamp
 
     def _start(self) -> None:
-        said, saying = os.pipe()
-        try:
-            self._spawn(saying)
-        finally:
-            os.close(saying)
-        with open(said, "rb") as answer:  # noqa: PTH123 - a file number, not a path
-            readable, _, _ = select.select([answer], [], [], START_SECONDS)
-            text = answer.read().decode(errors="replace") if readable else ""
-        if text != "ready":
-            raise errors.router_failed(text, self.settings)
+        said = self._spawn()
+        if said != b"ready":
+            raise errors.router_failed(said.decode(errors="replace"), self.settings)
         log.info("router started")
 
-    def _spawn(self, saying: int) -> None:
+    def _spawn(self) -> bytes:
+        """Start the process and return what it says until it closes its standard output."""
         options = self.options
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         options.logs.mkdir(parents=True, exist_ok=True)
         given = [f"--{name}={getattr(options, name)}" for name in Options.__slots__]
         with (options.logs / "router.out").open("ab") as output:
-            subprocess.run(
-                [sys.executable, "-m", "deployer.local.discovery", f"--ready={saying}", *given],
+            started = subprocess.run(
+                [sys.executable, "-m", "deployer.local.discovery", *given],
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
+                stdout=subprocess.PIPE,
+                stderr=output,
                 cwd="/",
                 env={**self.environment, "PYTHONPATH": _import_path()},
-                pass_fds=(saying,),
                 start_new_session=True,
                 timeout=START_SECONDS,
-                check=True,
+                check=False,
             )
+        return started.stdout
 
 
 def shutdown(home: Path) -> None:
@@ -170,11 +163,10 @@ def shutdown(home: Path) -> None:
 
 
 def kill(folder: Path) -> None:
-    """Kill the router process of the folder, if one lives. Caddy stays."""
-    lock = folder / "router.lock"
-    if is_locked(lock):
+    """Kill the router process of the folder, guard first, if one lives. Caddy stays."""
+    for pid in read_pids(folder / "router.lock"):
         with contextlib.suppress(ProcessLookupError):
-            os.kill(int(lock.read_text()), signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
 
 
 def _import_path() -> str:

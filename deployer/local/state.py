@@ -76,7 +76,7 @@ def is_locked(path: Path) -> bool:
 
 
 def take_lock(path: Path, timeout_seconds: float = LOCK_SECONDS) -> int:
-    """Hold the file's lock as long as this process lives, and write its number there.
+    """Hold the file's lock as long as this process or a child of it lives.
 
     Raises TimeoutError when another process keeps it.
     """
@@ -87,9 +87,18 @@ def take_lock(path: Path, timeout_seconds: float = LOCK_SECONDS) -> int:
             os.close(lock)
             raise TimeoutError("another router process runs here")
         time.sleep(0.01)
-    os.truncate(lock, 0)
-    os.write(lock, str(os.getpid()).encode())
     return lock
+
+
+def write_pids(lock: int, *pids: int) -> None:
+    """Write into the locked file which processes hold it."""
+    os.truncate(lock, 0)
+    os.pwrite(lock, " ".join(map(str, pids)).encode(), 0)
+
+
+def read_pids(path: Path) -> list[int]:
+    """Return which processes hold the lock, or nothing when none does."""
+    return [int(pid) for pid in path.read_text().split()] if is_locked(path) else []
 
 
 def _try_lock(lock: int) -> bool:

@@ -8,14 +8,15 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from deployer.local import caddy, keeper
+from deployer.local import caddy, dns, keeper
 from deployer.local.keeper import Keeper, shutdown
 from deployer.local.router import CaddyRouter
-from deployer.local.state import State, is_locked
+from deployer.local.state import State, is_locked, read_pids
 from empire.errors import Unavailable
 from empire.manifest import Target
 from empire.settings import Settings
@@ -24,12 +25,21 @@ from tests.deployer.local.conftest import HELLO, HOST, free_port
 from tests.load import ROOT, Load, Traffic
 
 
-def pid_of(settings: Settings, what: str) -> int:
-    """Return the process number of `router` or `caddy`."""
+def router_pids(settings: Settings) -> list[int]:
+    """Return the process numbers of the router's guard and worker."""
+    return read_pids(settings.home / "router/router.lock")
+
+
+def caddy_pid(settings: Settings) -> int:
+    """Return Caddy's process number."""
     folder = settings.home / "router"
-    number = State.read(folder).caddy
-    lock = folder / ("router.lock" if what == "router" else f"caddy-{number}.lock")
-    return int(lock.read_text())
+    return int((folder / f"caddy-{State.read(folder).caddy}.lock").read_text())
+
+
+def kill_router(settings: Settings) -> None:
+    """Kill guard and worker, and wait until they are gone."""
+    keeper.kill(settings.home / "router")
+    wait_for(lambda: not is_locked(settings.home / "router/router.lock"))
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 10) -> None:
@@ -47,9 +57,9 @@ def answers(settings: Settings) -> bool:
 
 
 def test_a_running_router_is_adopted(router: CaddyRouter, settings: Settings) -> None:
-    before = pid_of(settings, "router"), pid_of(settings, "caddy")
+    before = router_pids(settings), caddy_pid(settings)
     CaddyRouter(settings).ensure_running()
-    assert (pid_of(settings, "router"), pid_of(settings, "caddy")) == before
+    assert (router_pids(settings), caddy_pid(settings)) == before
 
 
 def test_a_killed_caddy_comes_back_on_the_same_socket(
@@ -57,58 +67,70 @@ def test_a_killed_caddy_comes_back_on_the_same_socket(
 ) -> None:
     with Backend("v1") as v1:
         router.switch(HELLO, (HOST,), (v1.target,))
-        killed = pid_of(settings, "caddy")
+        killed = caddy_pid(settings)
         os.kill(killed, signal.SIGKILL)
         assert ask(settings.http_port, HOST) == (200, "v1")
-        assert pid_of(settings, "caddy") != killed
+        assert caddy_pid(settings) != killed
 
 
-def test_a_killed_router_costs_no_request(router: CaddyRouter, settings: Settings) -> None:
+def test_a_killed_worker_costs_no_request(router: CaddyRouter, settings: Settings) -> None:
     with Backend("v1") as v1, Backend("v2") as v2:
         router.switch(HELLO, (HOST,), (v1.target,))
-        caddy_pid = pid_of(settings, "caddy")
-        assert ask(settings.http_port, HOST) == (200, "v1")
-        load = Load(Traffic("127.0.0.1", settings.http_port, HOST, slow=0, websockets=0))
-        os.kill(pid_of(settings, "router"), signal.SIGKILL)
-        wait_for(lambda: not is_locked(settings.home / "router/router.lock"))
-        assert ask(settings.http_port, HOST) == (200, "v1")
-        router.switch(HELLO, (HOST,), (v2.target,))
-        assert ask(settings.http_port, HOST) == (200, "v2")
-        report = load.stop()
+        guard = router_pids(settings)[0]
+        with Load(traffic(settings)) as load:
+            for _ in range(5):
+                killed = router_pids(settings)
+                os.kill(killed[1], signal.SIGKILL)
+                wait_for(partial(is_renewed, settings, killed))
+                router.switch(HELLO, (HOST,), (v2.target,))
+                assert ask(settings.http_port, HOST) == (200, "v2")
+                router.switch(HELLO, (HOST,), (v1.target,))
+                assert ask(settings.http_port, HOST) == (200, "v1")
+            report = load.stop()
     assert report.failed == 0, report
-    assert pid_of(settings, "caddy") == caddy_pid
+    assert router_pids(settings)[0] == guard
 
 
-def test_after_both_were_killed_the_routes_are_back(
+def test_a_killed_guard_is_not_missed(router: CaddyRouter, settings: Settings) -> None:
+    with Backend("v1") as v1:
+        os.kill(router_pids(settings)[0], signal.SIGKILL)
+        router.switch(HELLO, (HOST,), (v1.target,))
+        assert ask(settings.http_port, HOST) == (200, "v1")
+
+
+def test_after_guard_and_worker_were_killed_caddy_is_adopted(
     router: CaddyRouter, settings: Settings
 ) -> None:
+    with Backend("v1") as v1, Backend("v2") as v2:
+        router.switch(HELLO, (HOST,), (v1.target,))
+        before = caddy_pid(settings)
+        kill_router(settings)
+        router.switch(HELLO, (HOST,), (v2.target,))
+        assert ask(settings.http_port, HOST) == (200, "v2")
+        assert caddy_pid(settings) == before
+        os.kill(before, signal.SIGKILL)
+        wait_for(lambda: answers(settings))
+
+
+def test_after_all_were_killed_the_routes_are_back(router: CaddyRouter, settings: Settings) -> None:
     with Backend("v1") as v1:
         router.switch(HELLO, (HOST,), (v1.target,))
-        os.kill(pid_of(settings, "router"), signal.SIGKILL)
-        os.kill(pid_of(settings, "caddy"), signal.SIGKILL)
+        kill_router(settings)
+        os.kill(caddy_pid(settings), signal.SIGKILL)
         wait_for(lambda: not answers(settings))
         CaddyRouter(settings).ensure_running()
         assert ask(settings.http_port, HOST) == (200, "v1")
-
-
-def test_an_adopted_caddy_is_watched_too(router: CaddyRouter, settings: Settings) -> None:
-    with Backend("v1") as v1:
-        router.switch(HELLO, (HOST,), (v1.target,))
-        os.kill(pid_of(settings, "router"), signal.SIGKILL)
-        wait_for(lambda: not is_locked(settings.home / "router/router.lock"))
-        router.ensure_running()
-        os.kill(pid_of(settings, "caddy"), signal.SIGKILL)
-        wait_for(lambda: answers(settings))
 
 
 def test_a_silent_router_is_replaced(
     router: CaddyRouter, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keeper, "SILENT_SECONDS", 0.5)
-    stopped = pid_of(settings, "router")
-    os.kill(stopped, signal.SIGSTOP)
+    before = router_pids(settings)
+    for stopped in before:
+        os.kill(stopped, signal.SIGSTOP)
     router.ensure_running()
-    assert pid_of(settings, "router") != stopped
+    assert not set(router_pids(settings)) & set(before)
 
 
 def test_the_watch_brings_a_killed_router_back(
@@ -118,9 +140,9 @@ def test_the_watch_brings_a_killed_router_back(
     stopping = threading.Event()
     watching = threading.Thread(target=router.watch, args=(stopping,))
     watching.start()
-    killed = pid_of(settings, "router")
-    os.kill(killed, signal.SIGKILL)
-    wait_for(lambda: pid_of(settings, "router") != killed)
+    before = router_pids(settings)
+    keeper.kill(settings.home / "router")
+    wait_for(lambda: router_pids(settings) not in ([], before))
     stopping.set()
     watching.join(10)
 
@@ -173,15 +195,15 @@ def test_new_code_takes_over_without_losing_a_request(
 ) -> None:
     with Backend("v1") as v1:
         router.switch(HELLO, (HOST,), (v1.target,))
-        old, caddy_pid = pid_of(settings, "router"), pid_of(settings, "caddy")
-        load = Load(Traffic("127.0.0.1", settings.http_port, HOST, slow=0, websockets=0))
-        newer = CaddyRouter(settings)
-        newer._keeper.options = replace(newer._keeper.options, stamp="newer")
-        newer.ensure_running()
-        wait_for(lambda: pid_of(settings, "router") != old)
-        report = load.stop()
+        old, before = router_pids(settings), caddy_pid(settings)
+        with Load(traffic(settings)) as load:
+            newer = CaddyRouter(settings)
+            newer._keeper.options = replace(newer._keeper.options, stamp="newer")
+            newer.ensure_running()
+            report = load.stop()
     assert report.failed == 0, report
-    assert pid_of(settings, "caddy") == caddy_pid
+    assert not set(router_pids(settings)) & set(old)
+    assert caddy_pid(settings) == before
 
 
 def test_a_new_configuration_takes_over_without_losing_a_request(
@@ -189,15 +211,15 @@ def test_a_new_configuration_takes_over_without_losing_a_request(
 ) -> None:
     with Backend("v1") as v1:
         router.switch(HELLO, (HOST,), (v1.target,))
-        old = pid_of(settings, "caddy")
-        load = Load(Traffic("127.0.0.1", settings.http_port, HOST, slow_seconds=1, websockets=0))
-        wait_for(lambda: router._keeper.in_flight({upstream(v1.target)}) > 0)
-        changed = settings.model_copy(update={"api_port": free_port()})
-        CaddyRouter(changed).ensure_running()
-        assert ask(settings.http_port, HOST) == (200, "v1")
-        report = load.stop()
+        old = caddy_pid(settings)
+        with Load(replace(traffic(settings), slow=8, slow_seconds=1)) as load:
+            wait_for(lambda: router._keeper.in_flight({upstream(v1.target)}) > 0)
+            changed = settings.model_copy(update={"api_port": free_port()})
+            CaddyRouter(changed).ensure_running()
+            assert ask(settings.http_port, HOST) == (200, "v1")
+            report = load.stop()
     assert report.failed == 0, report
-    assert pid_of(settings, "caddy") != old
+    assert caddy_pid(settings) != old
 
 
 def test_other_ports_are_taken_over(router: CaddyRouter, settings: Settings) -> None:
@@ -240,10 +262,20 @@ def test_shutdown_ends_everything(router: CaddyRouter, settings: Settings) -> No
 def test_shutdown_ends_caddy_after_its_router_was_killed(
     router: CaddyRouter, settings: Settings
 ) -> None:
-    os.kill(pid_of(settings, "router"), signal.SIGKILL)
+    kill_router(settings)
     shutdown(settings.home)
     assert not answers(settings)
 
 
+def is_renewed(settings: Settings, killed: list[int]) -> bool:
+    """Tell whether a new worker has taken the killed one's place."""
+    return router_pids(settings) not in ([], killed)
+
+
+def traffic(settings: Settings) -> Traffic:
+    """Return a load of quick requests."""
+    return Traffic("127.0.0.1", settings.http_port, HOST, slow=0, websockets=0)
+
+
 def upstream(target: Target) -> str:
-    return f"ip-{target.host.replace('.', '-')}.internal:{target.port}"
+    return f"{dns.target_name(target.host)}:{target.port}"

@@ -4,6 +4,7 @@ import ssl
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
@@ -17,20 +18,20 @@ from tests.load import Load, Traffic
 
 
 def test_no_request_fails_while_versions_change(router: CaddyRouter, settings: Settings) -> None:
-    serving = Backend("v0")
-    router.switch(HELLO, (HOST,), (serving.target,))
     traffic = Traffic(
         "127.0.0.1", settings.http_port, HOST, slow_seconds=0.4, websocket_seconds=0.4
     )
-    load = Load(traffic)
-    for number in range(1, 21):
-        new = Backend(f"v{number}")
-        router.switch(HELLO, (HOST,), (new.target,))
-        router.drain((serving.target,))
-        serving.end()
-        serving = new
-    report = load.stop()
-    serving.end()
+    with ExitStack() as versions:
+        serving = versions.enter_context(Backend("v0"))
+        router.switch(HELLO, (HOST,), (serving.target,))
+        load = versions.enter_context(Load(traffic))
+        for number in range(1, 21):
+            new = versions.enter_context(Backend(f"v{number}"))
+            router.switch(HELLO, (HOST,), (new.target,))
+            router.drain((serving.target,))
+            serving.end()
+            serving = new
+        report = load.stop()
     assert report.failed == 0, report
     assert len(report.versions) == 21
     assert report.kinds["kept"].retried == 0

@@ -18,7 +18,7 @@ import structlog
 
 from deployer.local import caddy, dns, errors
 from deployer.local.proxy import Proxy
-from deployer.local.state import Options, State, is_locked, read_pids
+from deployer.local.state import Options, State, is_free_within, is_locked, read_pids
 from empire.settings import Settings
 
 START_SECONDS = 60.0
@@ -27,6 +27,7 @@ SILENT_SECONDS = 5.0
 """A router process that lives but says nothing for so long is killed and started again."""
 WATCH_SECONDS = 1.0
 STOP_SECONDS = 15.0
+ENDING_SECONDS = 2.0
 
 log = structlog.get_logger()
 
@@ -157,6 +158,7 @@ def shutdown(home: Path) -> None:
         control.connect(str(folder / "control.sock"))
         control.sendall(b"stop\n")
         control.recv(1)
+        is_free_within(folder / "router.lock", ENDING_SECONDS)
     kill(folder)
     for lock in folder.glob("caddy-*.lock"):
         Proxy(folder, "", int(lock.stem.partition("-")[2])).stop()
@@ -167,6 +169,7 @@ def kill(folder: Path) -> None:
     for pid in read_pids(folder / "router.lock"):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    is_free_within(folder / "router.lock", ENDING_SECONDS)
 
 
 def _import_path() -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from deployer.local import caddy
 from deployer.local.sockets import BACKLOG, Sockets
-from deployer.local.state import is_locked
+from deployer.local.state import is_free_within, is_locked
 from empire.files import write_whole
 
 START_SECONDS = 20.0
@@ -85,10 +85,7 @@ class Proxy:
         self._stopping.set()
         with contextlib.suppress(OSError):
             caddy.ask(self.admin, "POST", "/stop", grace_seconds)
-        deadline = time.monotonic() + grace_seconds
-        while self.is_alive() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        if self.is_alive():
+        if not is_free_within(self._alive, grace_seconds):
             os.kill(int(self._alive.read_text()), signal.SIGKILL)
         self._wait_until_gone()
         for path in (self.admin, self._alive, self._config):

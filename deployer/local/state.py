@@ -90,6 +90,16 @@ def take_lock(path: Path, timeout_seconds: float = LOCK_SECONDS) -> int:
     return lock
 
 
+def is_free_within(path: Path, seconds: float) -> bool:
+    """Wait until no living process holds the file's lock; tell whether it came to that."""
+    deadline = time.monotonic() + seconds
+    while is_locked(path):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
 def write_pids(lock: int, *pids: int) -> None:
     """Write into the locked file which processes hold it."""
     os.truncate(lock, 0)

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import docker
 
+from deployer.local.keeper import shutdown
+
 ROOT = Path(__file__).parent.parent
 PATIENCE_SECONDS = 60.0
 PASSED_ON = ("COVERAGE_", "DOCKER_", "SSL_CERT_")  # what a server needs of the tests' environment
@@ -199,9 +201,7 @@ class Product:
             self.stop()
         if not (self.home / "instance").exists():
             return
-        self.run(
-            sys.executable, "-m", "deployer.local.discovery", "--stop", str(self.home), check=False
-        )
+        shutdown(self.home)
         with _engine() as engine:
             label = {"label": f"empire.instance={self.instance}"}
             for container in engine.containers.list(all=True, filters=label):

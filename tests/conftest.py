@@ -21,9 +21,7 @@ FIXTURES = Path(__file__).parent / "fixtures"
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """A server of its own, with short times."""
-    return Settings(
-        home=tmp_path, start_seconds=20, worker_uptime_seconds=0.3, stop_grace_seconds=5
-    )
+    return quick(tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +51,11 @@ def obedient(
     yield image
     with suppress(APIError):
         engine.remove_image(image, force=True)
+
+
+def quick(home: Path) -> Settings:
+    """Return settings with short times for the home folder."""
+    return Settings(home=home, start_seconds=20, worker_uptime_seconds=0.3, stop_grace_seconds=5)
 
 
 def build(engine: docker.APIClient, files: dict[str, bytes], **labels: str) -> ImageRef:

@@ -21,8 +21,8 @@ LAST_LINES = 20
 LONGEST_LINE = 500
 LOOK_SECONDS = 2.0
 """How often to look at a container whose end was not reported."""
-SHORTEST_REDACTED = 6
-"""Shorter values of config vars, such as "true", say nothing and would garble the output."""
+SHORTEST_SECRET = 8
+"""Shorter values of config vars, and plain words, are no secrets; hiding them garbles the output."""
 
 
 class Boot:
@@ -191,6 +191,7 @@ class Boot:
         written = self._engine.api.logs(self.container, tail=LAST_LINES)
         text = written.decode("utf-8", "replace")
         for secret in self.place.manifest.env.values():
-            if len(secret.reveal()) >= SHORTEST_REDACTED:
-                text = text.replace(secret.reveal(), str(secret))
+            value = secret.reveal()
+            if len(value) >= SHORTEST_SECRET and not value.isalpha():
+                text = text.replace(value, str(secret))
         return [masked(line)[:LONGEST_LINE] for line in text.splitlines()]

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -16,6 +17,8 @@ from docker.utils import kwargs_from_env
 from deployer.local import errors
 from empire.settings import Settings
 
+UNIX = "unix://"
+DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 TIMEOUT_SECONDS = 60
 POOL_SIZE = 64
 """Connections kept for reuse; a start uses one per dyno."""
@@ -91,6 +94,9 @@ class Engine:
 
     def _connect(self) -> docker.APIClient:
         where = {"base_url": self._address} if self._address else kwargs_from_env()
+        address = where.get("base_url") or DEFAULT_ADDRESS
+        if address.startswith(UNIX) and not Path(address.removeprefix(UNIX)).exists():
+            raise errors.no_engine(f"There is no {address.removeprefix(UNIX)}.")
         with speaking("open a connection"):
             return docker.APIClient(
                 version="auto",

@@ -43,7 +43,8 @@ class Findings:
     def __str__(self) -> str:
         several = ", ".join(f"{text} ({count})" for text, count in self.counts.most_common())
         last = f"; the last one: {self.last}" if len(self.counts) > 1 else ""
-        return f"{self.counts.total()} probes of {self.url}: {several}{last}"
+        total = self.counts.total()
+        return f"{total} {'probe' if total == 1 else 'probes'} of {self.url}: {several}{last}"
 
 
 def pauses() -> Iterator[float]:

@@ -67,14 +67,14 @@ def needs_a_closer_look(row: Row, young_seconds: float) -> bool:
 
 def refined(seen: Dyno, details: Row) -> Dyno:
     """Return the dyno with what only an inspection tells."""
-    state, is_kept_up = details["State"], is_up_before(details)
+    state, status = details["State"], details["State"]["Status"]
     return replace(
         seen,
-        state=_state(state["Status"], is_kept_up=is_kept_up),
+        state=_state(status, is_kept_up=is_up_before(details)),
         started_at=_seconds(state["StartedAt"]) or seen.started_at,
         restarts=details["RestartCount"],
-        exit_code=None if state["Running"] or seen.state == "starting" else state["ExitCode"],
-        target=target(details) if state["Status"] == "running" else None,
+        exit_code=None if status in ("created", "running") else state["ExitCode"],
+        target=target(details) if status == "running" else None,
     )
 
 

@@ -1,16 +1,19 @@
-"""A real router on free ports, in a folder of its own."""
+"""A real router on free ports in a folder of its own, and a server of its own on the engine."""
 
 import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import docker
 import pytest
 
 from deployer.local.keeper import Keeper, shutdown
 from deployer.local.router import CaddyRouter
-from empire.names import AppName, Hostname
+from empire.names import AppName, Hostname, ImageRef
 from empire.settings import Settings
+from tests.conftest import quick
+from tests.contracts.labs import LocalLab
 
 HELLO = AppName("hello")
 HOST = Hostname("hello.localhost")
@@ -50,3 +53,11 @@ def router(settings: Settings) -> CaddyRouter:
     router = CaddyRouter(settings)
     router.ensure_running()
     return router
+
+
+@pytest.fixture
+def local(tmp_path: Path, engine: docker.APIClient, obedient: ImageRef) -> Iterator[LocalLab]:
+    """The local adapters, alone on the engine as far as they can see."""
+    lab = LocalLab(quick(tmp_path), engine, obedient)
+    yield lab
+    lab.close()

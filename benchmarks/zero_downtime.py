@@ -1,0 +1,92 @@
+"""Two hundred requests a second through consecutive deploys, and not one may fail.
+
+    python -m benchmarks.zero_downtime [DEPLOYS] [CALM_SECONDS]
+
+The load (tests/load.py) runs in a process of its own: kept connections, fresh connections, requests
+of 5 seconds, websockets of 5 seconds. First the calm, then the deploys, each a real `git push` of a
+new version. Measured: requests that failed, and the 99th percentile of the quick requests beside
+that of the calm.
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.load import Load, Report, Traffic
+from tests.product import ROOT, Product, product
+from tests.samples import DOCKERFILE
+
+APP = "traffic"
+SOURCE = ROOT / "tests" / "fixtures" / "apps" / "traffic" / "app.py"
+P99_RATIO_MAX = 1.5
+
+
+def main() -> None:
+    deploys = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    calm_seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 60
+    with tempfile.TemporaryDirectory() as folder, product(Path(folder)) as running:
+        repository = running.repository(APP, files("v0"))
+        running.push(repository)
+        calm = measure_calm(running, calm_seconds)
+        busy, took = measure_deploys(running, repository, deploys)
+    show("calm", calm)
+    show(f"{deploys} deploys in {took:.1f} s", busy)
+    missing = {f"v{number}" for number in range(deploys + 1)} - busy.versions.keys()
+    print(f"{len(busy.versions)} versions answered; never seen: {sorted(missing) or 'none'}")
+    verdicts = [
+        verdict("failed_requests_calm", calm.failed, 0),
+        verdict("failed_requests", busy.failed, 0),
+        *(
+            verdict(f"p99_ratio_{kind}", busy.kinds[kind].p99 / calm.kinds[kind].p99, P99_RATIO_MAX)
+            for kind in ("kept", "fresh")
+        ),
+    ]
+    sys.exit(not all(verdicts))
+
+
+def files(version: str) -> dict[str, str]:
+    """Return the sources of one version."""
+    dockerfile = DOCKERFILE.replace("COPY app.py", "COPY app.py version")
+    return {"Dockerfile": dockerfile, "app.py": SOURCE.read_text(), "version": version}
+
+
+def traffic(running: Product) -> Traffic:
+    return Traffic("127.0.0.1", running.http_port, f"{APP}.localhost")
+
+
+def measure_calm(running: Product, seconds: float) -> Report:
+    with Load(traffic(running)) as load:
+        time.sleep(seconds)
+        return load.stop()
+
+
+def measure_deploys(running: Product, repository: Path, deploys: int) -> tuple[Report, float]:
+    with Load(traffic(running)) as load:
+        began = time.monotonic()
+        for number in range(1, deploys + 1):
+            running.commit(repository, {"version": f"v{number}"}, f"Version {number}")
+            running.push(repository)
+        took = time.monotonic() - began
+        return load.stop(), took
+
+
+def show(title: str, report: Report) -> None:
+    print(f"{title}: {report.sent} requests")
+    for kind, counts in report.kinds.items():
+        print(
+            f"  {kind:10} sent {counts.sent} ok {counts.ok} retried {counts.retried}"
+            f" p50 {counts.p50} p99 {counts.p99} worst {counts.worst} ms {counts.failures or ''}"
+        )
+    for line in report.first_failures:
+        print(f"  failed: {line}")
+
+
+def verdict(name: str, value: float, limit: float) -> bool:
+    is_ok = value <= limit
+    print(f"{name} {value:.3g} {limit:g} {'ok' if is_ok else 'over'}")
+    return is_ok
+
+
+if __name__ == "__main__":
+    main()

@@ -55,17 +55,19 @@ class LocalRegistry:
         return f"{DOMAIN}/{self._instance}/{app}"
 
     def _images(self, app: AppName) -> list[dict[str, Any]]:
-        """Return those we named, and those that a build made but nobody named."""
+        """Return those we named and those that builds made, which come with all their names."""
         of_builds = {"label": [f"empire.instance={self._instance}", f"empire.app={app}"]}
         named = self._engine.api.images(name=self._repository(app))
         made = self._engine.api.images(filters=of_builds)
-        return list({image["Id"]: image for image in (*made, *named)}.values())
+        return list({image["Id"]: image for image in (*named, *made)}.values())
 
     def _remove(self, image: dict[str, Any]) -> None:
         """Remove our names for it, and with the last name the image itself."""
         names = image["RepoTags"] or ()
-        ours = [name for name in names if name.startswith(f"{DOMAIN}/{self._instance}/")]
-        for reference in ours or [image["Id"]]:
+        if (image["Labels"] or {}).get("empire.instance") != self._instance:
+            # Built elsewhere: another name than ours is another's claim to it.
+            names = [name for name in names if name.startswith(f"{DOMAIN}/{self._instance}/")]
+        for reference in names or [image["Id"]]:
             try:
                 self._engine.api.remove_image(reference)
             except NotFound:

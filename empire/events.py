@@ -116,15 +116,18 @@ def masked(text: str) -> str:
 
 
 def encode(event: Event) -> bytes:
-    """Return the event as one JSON line."""
+    """Return the event as one JSON line. What is not Unicode text comes back as U+FFFD."""
     row = {"event": type(event).__name__, **dataclasses.asdict(event)}
-    return json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
+    return json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
 
 
 def decode(line: bytes) -> Event:
-    """Return the event of one JSON line."""
+    """Return the event of one JSON line; raises ValueError for anything else."""
     row = json.loads(line.decode("utf-8", "replace"))
-    return _KINDS[row.pop("event")](**row)
+    try:
+        return _KINDS[row.pop("event")](**row)
+    except (AttributeError, KeyError, TypeError):
+        raise ValueError("The line is no event.") from None
 
 
 def is_last(event: Event) -> bool:

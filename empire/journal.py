@@ -1,6 +1,5 @@
 """The output of each deployment: one append-only file of events, read from any offset."""
 
-import json
 import os
 import threading
 import time
@@ -100,5 +99,5 @@ class Journals:
 def _decoded(line: bytes) -> Event | None:
     try:
         return events.decode(line)
-    except (json.JSONDecodeError, KeyError, TypeError):
+    except ValueError:
         return None

@@ -41,9 +41,19 @@ class Vault:
     """
 
     def __init__(self, key_file: Path) -> None:
-        """Read the keys; make the file with a fresh key (mode 0600) where there is none."""
+        """Read the keys; make the file with a fresh key (mode 0600) where there is none.
+
+        Raises Unavailable when the file holds something else.
+        """
         keys = write_once(key_file, Fernet.generate_key).split()
-        self._fernet = MultiFernet([Fernet(key) for key in keys])
+        try:
+            self._fernet = MultiFernet([Fernet(key) for key in keys])
+        except ValueError:
+            raise Unavailable(
+                f"The keys in {key_file} cannot be used.",
+                why="Each line has to be 32 bytes in base64.",
+                fix="Put the file from your backup in its place: what it sealed needs it.",
+            ) from None
         self._signing_keys = [hashlib.sha256(b"empire signs with " + key).digest() for key in keys]
 
     def seal(self, secret: Secret) -> bytes:

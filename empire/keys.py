@@ -9,6 +9,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from empire.actors import Actor, record
 from empire.errors import Conflict, InvalidInput, NotFound, Unauthorized
+from empire.events import masked
 from empire.store import UtcDateTime, new_id, now
 from empire.users import acting
 from empire.users import find as find_user
@@ -120,7 +121,7 @@ def parse(text: str) -> tuple[str, str]:
             why=f"Keys under {RSA_MIN_BITS} bits can be broken.",
             fix="Make a new one: ssh-keygen -t ed25519",
         )
-    return f"{kind} {blob}", comment
+    return f"{kind} {blob}", masked(comment)
 
 
 def _field(content: bytes) -> bytes:

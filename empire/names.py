@@ -104,3 +104,8 @@ def shown(value: str, limit: int = 60) -> str:
     """Return the value as it may stand in a message: quoted, printable, at most limit characters."""
     text = value if len(value) <= limit else value[:limit] + "..."
     return repr(text)
+
+
+def whole_number(text: str) -> int | None:
+    """Return the number that the text is, or None; larger ones than a column holds are none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

@@ -12,7 +12,7 @@ from empire import formation
 from empire.actors import Actor
 from empire.errors import NotFound
 from empire.manifest import Image, Manifest, Process
-from empire.names import Hostname, ImageRef
+from empire.names import Hostname, ImageRef, shown, whole_number
 from empire.secrets import Secret
 from empire.store import UtcDateTime, new_id, now, store_of, stored
 
@@ -118,17 +118,12 @@ def of_app(session: Session, app_id: str) -> list[Release]:
 
 def find(session: Session, app_id: str, name: str) -> Release:
     """Return the release by id, version number or label such as v12; raises NotFound."""
-    version = name.removeprefix("v")
+    version = whole_number(name.removeprefix("v"))
     query = select(Release).where(Release.app_id == app_id)
-    by_version = version.isascii() and version.isdigit()
-    query = (
-        query.where(Release.version == int(version))
-        if by_version
-        else query.where(Release.id == name)
-    )
+    query = query.where(Release.id == name if version is None else Release.version == version)
     release = session.exec(query).first()
     if not release:
-        raise NotFound(f"There is no release {name!r}.", fix="`empire releases` lists them.")
+        raise NotFound(f"There is no release {shown(name)}.", fix="`empire releases` lists them.")
     return release
 
 

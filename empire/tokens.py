@@ -65,4 +65,4 @@ def revoke(session: Session, token: Token, *, by: Actor) -> None:
 
 
 def _digest(value: str) -> str:
-    return hashlib.sha256(value.encode()).hexdigest()
+    return hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()

@@ -7,6 +7,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from empire.actors import Actor, record
 from empire.errors import Conflict, InvalidInput, NotFound
+from empire.names import shown
 from empire.store import UtcDateTime, new_id, now, stored
 
 
@@ -46,7 +47,11 @@ def first(session: Session, name: str, email: str) -> tuple[User, bool]:
 def create(session: Session, email: str, name: str, *, role: Role = Role.MEMBER, by: Actor) -> User:
     """Return a new person; raises Conflict when the address is taken."""
     if session.exec(select(User).where(User.email == checked_email(email))).first():
-        raise Conflict(f"There is already a person with the address {email}.")
+        raise Conflict(
+            f"There is already a person with the address {email}.",
+            why="The address tells persons apart, so each has one of their own.",
+            fix="Use another address, or add a key to the person who is there.",
+        )
     user = User(email=email.lower(), name=name, role=role)
     session.add(user)
     record(session, by, "users:create", detail=f"{user.email} {role}")
@@ -59,7 +64,7 @@ def find(session: Session, user_id: str) -> User:
     user = session.get(User, user_id)
     user = user or session.exec(select(User).where(User.email == user_id.lower())).first()
     if not user:
-        raise NotFound("There is no such person.")
+        raise NotFound("There is no such person.", fix="Ask an owner of the server who may use it.")
     return user
 
 
@@ -72,5 +77,8 @@ def checked_email(email: str) -> str:
     """Return the address in lower case; raises InvalidInput when it cannot be one."""
     name, at, host = email.partition("@")
     if not (name and at and host) or any(sign.isspace() for sign in email):
-        raise InvalidInput(f"{email!r} is not an e-mail address.")
+        raise InvalidInput(
+            f"{shown(email)} is not an e-mail address.",
+            why="An address has a name, an @ and a host, and no spaces.",
+        )
     return email.lower()

@@ -5,7 +5,7 @@ from sqlmodel import Session
 from empire import deployments, releases
 from empire.actors import Actor, record
 from empire.apps import App
-from empire.deployments import Deployment
+from empire.deployments import Deployment, Kind
 from empire.errors import InvalidInput
 from empire.names import ConfigName
 from empire.secrets import Secret
@@ -15,8 +15,11 @@ RESERVED = "EMPIRE_"
 
 
 def of(session: Session, app: App) -> dict[str, Secret]:
-    """Return the app's config vars by name."""
+    """Return the app's config vars by name, with the changes that are still on their way."""
     config = releases.config_of(session, releases.newest(session, app.id))
+    for moving in deployments.open_of(session, app.id):
+        if moving.kind == Kind.CONFIG and not moving.is_cancelled:
+            config = applied(config, deployments.change_of(session, moving))
     return dict(sorted(config.items()))
 
 
@@ -61,12 +64,12 @@ def _checked(config: dict[str, Secret]) -> dict[str, Secret]:
     for name, value in config.items():
         ConfigName(name)
         if name.startswith(RESERVED) or name == "PORT":
-            raise InvalidInput(f"{name} is set by the platform.", fix="Choose another name.")
-        if "\0" in value.reveal():
             raise InvalidInput(
-                f"The value of {name} holds a NUL byte.", why="An environment cannot hold it."
+                f"{name} is set by the platform.",
+                why=f"PORT and all names that begin with {RESERVED} are its own.",
+                fix="Choose another name.",
             )
-        size += len(name) + len(value.reveal().encode("utf-8", "surrogateescape"))
+        size += len(name) + _bytes_of(name, value)
     if size > MAX_BYTES:
         raise InvalidInput(
             f"The config vars have {size} bytes.",
@@ -74,3 +77,21 @@ def _checked(config: dict[str, Secret]) -> dict[str, Secret]:
             fix="Keep large values in a file of the app or in a store of their own.",
         )
     return config
+
+
+def _bytes_of(name: str, value: Secret) -> int:
+    try:
+        content = value.reveal().encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise _unfit(name, "half a character (a lone surrogate)") from None
+    if b"\0" in content:
+        raise _unfit(name, "a NUL byte")
+    return len(content)
+
+
+def _unfit(name: str, what: str) -> InvalidInput:
+    return InvalidInput(
+        f"The value of {name} holds {what}.",
+        why="An environment cannot hold it.",
+        fix="Encode the value, for instance with base64.",
+    )

@@ -20,7 +20,7 @@ from deployer.local.router import CaddyRouter
 from deployer.local.scheduler import DockerScheduler
 from deployer.reconcile import RouteKeeper, reconcile
 from deployer.worker import Worker
-from empire import deployments
+from empire import remains
 from empire.errors import EmpireError
 from empire.platform import Platform
 from empire.settings import Settings
@@ -94,7 +94,7 @@ def running(settings: Settings) -> Iterator[Store]:
 
 def _sweep(store: Store, repositories: Repositories) -> None:
     with store.reading() as session:
-        owned = {Path(found.git_dir) for found in deployments.unsettled(session) if found.git_dir}
+        owned = {Path(found.git_dir) for found in remains.unsettled(session) if found.git_dir}
     repositories.sweep(owned)
 
 

@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from sqlmodel import Session
 
 from empire import apps, deployments, leases, releases
 from empire.apps import App
-from empire.deployments import Deployment, Step
-from empire.errors import NotFound
-from empire.events import Event, Line
+from empire.deployments import Deployment, Kind, Step
+from empire.errors import EmpireError, NotFound
+from empire.events import Event, masked
 from empire.manifest import Manifest, Source, Target
-from empire.names import Hostname
+from empire.names import AppName, Hostname
 from empire.platform import IsCancelled, Platform
+from empire.secrets import Secret
 from empire.store import Store
 
 SECRET_MIN_LENGTH = 8  # shorter values, such as "1" or "true", stand in harmless text too
@@ -58,20 +60,39 @@ class Journey:
             deployments.advance(session, deployment, step)
         self.deployment = deployment
 
-    def manifest(self) -> Manifest:
-        """Return what the scheduler shall run."""
+    def manifest(self) -> Manifest | None:
+        """Return what the scheduler shall run; None where the app has no image yet."""
         with self.store.reading() as session:
             release = releases.find(session, self.app.id, str(self.deployment.version))
+            if release.image is None:
+                return None
             names = apps.hostnames(session, self.app)
             return releases.manifest_of(session, release, self.app, names, self.number)
 
-    def say(self, event: Event) -> None:
-        """Write the event to the journal, without the values of the app's config vars."""
-        if isinstance(event, Line):
-            event = replace(event, text=self._redacted(event.text))
-        self.store.journals.append(self.deployment.id, event)
+    def url(self) -> str:
+        """Return where the app answers; empty where nothing of it takes requests."""
+        targets = self.targets
+        if targets is None:  # after a restart
+            targets = targets_of(self.platform, self.app.name, self.number)
+        return self.platform.router.url(self.hostnames[0]) if targets else ""
 
-    def _redacted(self, text: str) -> str:
+    def say(self, event: Event) -> None:
+        """Write the event to the journal as everybody may see it."""
+        texts: dict[str, Any] = {
+            name: self._cleaned(value)
+            for name, value in asdict(event).items()
+            if isinstance(value, str)
+        }
+        self.store.journals.append(self.deployment.id, replace(event, **texts))
+
+    def cleaned(self, error: EmpireError) -> EmpireError:
+        """Return the error as everybody may see it."""
+        why, fix, docs = (self._cleaned(text) for text in (error.why, error.fix, error.docs))
+        return type(error)(self._cleaned(error.what), why=why, fix=fix, docs=docs)
+
+    def _cleaned(self, text: str) -> str:
+        """Return the text without values of config vars and without terminal sequences."""
+        text = masked(text)
         for secret in self.secrets:
             text = text.replace(secret, "[redacted]")
         return text
@@ -85,9 +106,21 @@ def begin(
         app = session.get(App, deployment.app_id)
         if app is None:
             raise NotFound("The app is gone.")
-        config = releases.config_of(session, releases.newest(session, app.id))
-    secrets = [
-        value.reveal() for value in config.values() if len(value.reveal()) >= SECRET_MIN_LENGTH
-    ]
-    secrets.sort(key=len, reverse=True)
-    return Journey(store, platform, owner, deployment, app, is_cancelled, secrets=secrets)
+        values = list(releases.config_of(session, releases.newest(session, app.id)).values())
+        if deployment.kind == Kind.CONFIG:
+            values += filter(None, deployments.change_of(session, deployment).values())
+    return Journey(store, platform, owner, deployment, app, is_cancelled, secrets=_secrets(values))
+
+
+def targets_of(platform: Platform, app: AppName, deployment: int) -> tuple[Target, ...]:
+    """Return where the web dynos that one deployment started take requests now."""
+    dynos = platform.scheduler.dynos(app)
+    return tuple(
+        d.target for d in dynos if d.deployment == deployment and d.target and d.state == "up"
+    )
+
+
+def _secrets(values: list[Secret]) -> list[str]:
+    """Return what to look for in output, longest first; of many lines each, as output comes so."""
+    lines = {line.strip() for value in values for line in masked(value.reveal()).splitlines()}
+    return sorted((line for line in lines if len(line) >= SECRET_MIN_LENGTH), key=len, reverse=True)

@@ -7,11 +7,11 @@ the next station together. Each may run again after a crash: it looks first, the
 from collections.abc import Callable
 
 from deployer.journey import Journey
-from empire import builds, config_vars, deployments, events, leases, releases
+from empire import builds, config_vars, deployments, events, leases, releases, remains
 from empire.apps import App
 from empire.builds import Build
 from empire.deployments import Deployment, Kind, Step
-from empire.events import Live, Released, Stage, Stream
+from empire.events import Released, Stage, Stream
 from empire.releases import Status
 from empire.store import now
 
@@ -60,6 +60,9 @@ def prepare(journey: Journey) -> Stream[None]:
 def start(journey: Journey) -> Stream[None]:
     """Start the new version beside the old one and wait until it is healthy."""
     manifest = journey.manifest()
+    if manifest is None:  # config vars before the first version: they wait for it in their release
+        with journey.advancing(Step.LIVE):
+            return
     count = sum(process.quantity for process in manifest.processes)
     yield Stage(f"Starting v{manifest.version} ({count} {'dyno' if count == 1 else 'dynos'})")
     journey.targets = yield from journey.platform.scheduler.start(manifest, journey.is_cancelled)
@@ -68,23 +71,24 @@ def start(journey: Journey) -> Stream[None]:
 
 
 def route(journey: Journey) -> Stream[None]:
-    """Let the new version serve. When this is committed the pusher is told."""
+    """Let the new version serve. It is live when this is committed, and not before."""
+    manifest = journey.manifest()
+    assert manifest is not None, "what has no image is live without a start"
     if journey.targets is None:  # after a restart: what was healthy then may be gone now
         journey.targets = yield from journey.platform.scheduler.start(
-            journey.manifest(), journey.is_cancelled
+            manifest, journey.is_cancelled
         )
-    journey.platform.router.switch(journey.app.name, journey.hostnames, journey.targets)
-    if journey.deployment.kind == Kind.PUSH:
-        journey.platform.sources.land(journey.source, journey.deployment.ref)
-    with journey.advancing(Step.LIVE) as (session, deployment):
-        app = session.get_one(App, journey.app.id)
-        app.released_at = app.updated_at = now()
-        app.deploy_branch = deployment.ref.removeprefix("refs/heads/") or app.deploy_branch
-        made = releases.find(session, app.id, str(deployment.version))
-        releases.finish(session, made, Status.SUCCEEDED)
-    yield Live(
-        made.version, journey.platform.router.url(journey.hostnames[0]) if journey.targets else ""
-    )
+    # Who else sets the route asks the database what is live: not between the switch and the commit.
+    with journey.store.turns.of(journey.app.id):
+        journey.platform.router.switch(journey.app.name, journey.hostnames, journey.targets)
+        with journey.advancing(Step.LIVE) as (session, deployment):
+            if deployment.is_cancelled:  # whoever asked was told that it will not go live
+                raise deployments.cancellation(deployment)
+            app = session.get_one(App, journey.app.id)
+            app.released_at = app.updated_at = now()
+            app.deploy_branch = deployment.ref.removeprefix("refs/heads/") or app.deploy_branch
+            made = releases.find(session, app.id, str(deployment.version))
+            releases.finish(session, made, Status.SUCCEEDED)
 
 
 def destroy(journey: Journey) -> Stream[None]:
@@ -96,11 +100,11 @@ def destroy(journey: Journey) -> Stream[None]:
     platform.sources.remove(app.name)
     with journey.store.reading() as session:
         journals = [d.id for d in deployments.of_app(session, app.id, limit=1_000_000)]
-    with journey.store.writing() as session:
-        leases.held(session, journey.number, journey.owner)
-        deployments.forget(session, session.get_one(App, app.id))
     for journal in journals:
         journey.store.journals.remove(journal)
+    with journey.store.writing() as session:
+        leases.held(session, journey.number, journey.owner)
+        remains.forget(session, session.get_one(App, app.id))
     yield from ()
 
 

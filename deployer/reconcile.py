@@ -1,12 +1,13 @@
 """Brings what runs back in line with what is written: at the server's start and when dynos change."""
 
 import threading
+from collections.abc import Iterator
 
 import structlog
 from sqlmodel import select
 
-from deployer.settle import targets_of
-from empire import apps, deployments, releases
+from deployer.journey import targets_of
+from empire import apps, deployments, releases, remains
 from empire.apps import App
 from empire.errors import EmpireError
 from empire.manifest import Dyno, Manifest
@@ -15,6 +16,8 @@ from empire.platform import Platform
 from empire.store import Store
 
 log = structlog.get_logger()
+
+RETRY_SECONDS = 1.0  # after which a route that could not be set is tried again
 
 
 def reconcile(store: Store, platform: Platform) -> list[threading.Thread]:
@@ -39,11 +42,12 @@ def refresh_route(store: Store, platform: Platform, name: AppName) -> None:
     app = _apps(store).get(name)
     if app is None or app.is_leaving:
         return
-    with store.reading() as session:
-        live = deployments.live_number(session, app.id)
-        names = apps.hostnames(session, app)
-    if live:
-        platform.router.switch(name, names, targets_of(platform, name, live))
+    with store.turns.of(app.id):
+        with store.reading() as session:
+            live = remains.live_number(session, app.id)
+            names = apps.hostnames(session, app)
+        if live:
+            platform.router.switch(name, names, targets_of(platform, name, live))
 
 
 def _reconcile_app(
@@ -51,10 +55,12 @@ def _reconcile_app(
 ) -> threading.Thread | None:
     mine = [dyno for dyno in running if dyno.app == app.name]
     with store.reading() as session:
-        live = deployments.live_number(session, app.id)
-        awaited = {d.number for d in deployments.unsettled_of(session, app.id)} | {live}
-    for number in sorted({dyno.deployment for dyno in mine} - awaited):
-        platform.scheduler.stop(app.name, number)
+        live = remains.live_number(session, app.id)
+        awaited = {d.number for d in remains.unsettled_of(session, app.id)}
+    for number in sorted({dyno.deployment for dyno in mine} - awaited - {live}):
+        # What is older than a live one that is not settled still drains; settling stops it.
+        if number > live or live not in awaited:
+            platform.scheduler.stop(app.name, number)
     manifest = _live_manifest(store, app, live)
     if manifest is None:
         return None
@@ -62,15 +68,23 @@ def _reconcile_app(
     wished = sum(process.quantity for process in manifest.processes)
     if sum(dyno.deployment == live for dyno in mine) >= wished:
         return None
-    thread = threading.Thread(target=_bring_back, args=(store, platform, manifest), daemon=True)
+    thread = threading.Thread(
+        target=_bring_back, args=(store, platform, app, manifest), daemon=True
+    )
     thread.start()
     return thread
 
 
-def _bring_back(store: Store, platform: Platform, manifest: Manifest) -> None:
+def _bring_back(store: Store, platform: Platform, app: App, manifest: Manifest) -> None:
+    def is_passed() -> bool:
+        with store.reading() as session:
+            return remains.live_number(session, app.id) != manifest.deployment
+
     try:
-        for _ in platform.scheduler.start(manifest, lambda: False):
+        for _ in platform.scheduler.start(manifest, is_passed):
             pass
+        if is_passed():  # by a newer version, which retired what it saw of this one
+            platform.scheduler.retire(manifest.app, manifest.deployment + 1)
         refresh_route(store, platform, manifest.app)
     except EmpireError as error:
         log.warning("app could not be brought back", app=manifest.app, error=str(error))
@@ -84,6 +98,8 @@ def _live_manifest(store: Store, app: App, live: int) -> Manifest | None:
     with store.reading() as session:
         carried = deployments.find(session, str(live))
         release = releases.find(session, app.id, str(carried.version))
+        if release.image is None:
+            return None
         names = apps.hostnames(session, app)
         return releases.manifest_of(session, release, app, names, live)
 
@@ -112,7 +128,8 @@ class RouteKeeper:
         """End after what is under way."""
         self._stopping.set()
         self._wake.set()
-        self._thread.join(5)
+        if self._thread.is_alive():
+            self._thread.join(5)
 
     def changed(self, app: AppName) -> None:
         """Ask for a refresh of the app's route."""
@@ -123,9 +140,20 @@ class RouteKeeper:
         while not self._stopping.is_set():
             self._wake.wait()
             self._wake.clear()
-            while self._changed:
-                app = self._changed.pop()
-                try:
-                    refresh_route(self._store, self._platform, app)
-                except Exception:
-                    log.exception("route could not be refreshed", app=app)
+            failed = {app for app in self._taken() if not self._refreshed(app)}
+            if failed:
+                self._stopping.wait(RETRY_SECONDS)
+                self._changed |= failed
+                self._wake.set()
+
+    def _taken(self) -> Iterator[AppName]:
+        while self._changed:
+            yield self._changed.pop()
+
+    def _refreshed(self, app: AppName) -> bool:
+        try:
+            refresh_route(self._store, self._platform, app)
+        except Exception:
+            log.exception("route could not be refreshed", app=app)
+            return False
+        return True

@@ -1,41 +1,69 @@
-"""What is left to do behind a deployment that ended: drain and stop the old, or sweep up the failed."""
+"""What is left to do behind a deployment that ended.
+
+The commit of a live one lands in the repository and the old dynos drain and stop; behind a failed one
+its dynos, its quarantine and its image are swept up.
+"""
 
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from deployer.journey import Journey
-from empire import leases, releases
-from empire.deployments import Kind, Step, live_number
-from empire.manifest import Target
+from deployer.journey import Journey, targets_of
+from empire import leases, releases, remains
+from empire.deployments import Kind, Step
 from empire.names import AppName, ImageRef
-from empire.platform import Platform
 
 
 class Builds:
     """Keeps pruning away from an app whose build runs: its image is in no row yet."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._running: Counter[AppName] = Counter()
+        self._changed = threading.Condition()
+        self._building: Counter[AppName] = Counter()
+        self._pruning: Counter[AppName] = Counter()
 
     @contextmanager
     def running(self, app: AppName) -> Iterator[None]:
-        """Hold off pruning of the app."""
-        with self._lock:
-            self._running[app] += 1
+        """Hold off pruning of the app; wait for one that is under way."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._pruning[app])
+            self._building[app] += 1
         try:
             yield
         finally:
-            with self._lock:
-                self._running[app] -= 1
+            self._end(self._building, app)
 
     @contextmanager
     def none_running(self, app: AppName) -> Iterator[bool]:
-        """Yield whether the app may be pruned now; no build begins until the block ends."""
-        with self._lock:
-            yield not self._running[app]
+        """Yield whether the app may be pruned now; no build of it begins until the block ends."""
+        with self._changed:
+            may_prune = not self._building[app]
+            self._pruning[app] += may_prune
+        try:
+            yield may_prune
+        finally:
+            if may_prune:
+                self._end(self._pruning, app)
+
+    def _end(self, counted: Counter[AppName], app: AppName) -> None:
+        with self._changed:
+            counted[app] -= 1
+            self._changed.notify_all()
+
+
+def land(journey: Journey) -> None:
+    """Let the repository name the commit that went live, unless a newer one did meanwhile."""
+    if (journey.deployment.kind, journey.deployment.step) != (Kind.PUSH, Step.LIVE):
+        return
+    with journey.store.turns.of(journey.app.id):
+        with journey.store.reading() as session:
+            leases.held(session, journey.number, journey.owner)
+            newest = remains.live_push_number(session, journey.app.id)
+        if newest == journey.number:
+            journey.platform.sources.land(journey.source, journey.deployment.ref)
+        else:
+            journey.platform.sources.drop(journey.source)
 
 
 def settle(journey: Journey, running_builds: Builds) -> None:
@@ -55,18 +83,12 @@ def settle(journey: Journey, running_builds: Builds) -> None:
 
 def restore_route(journey: Journey) -> None:
     """Send requests to the version that was live before, after a switch that did not hold."""
-    with journey.store.reading() as session:
-        live = live_number(session, journey.app.id)
-    targets = targets_of(journey.platform, journey.app.name, live)
-    journey.platform.router.switch(journey.app.name, journey.hostnames, targets)
-
-
-def targets_of(platform: Platform, app: AppName, deployment: int) -> tuple[Target, ...]:
-    """Return where the web dynos that one deployment started take requests now."""
-    dynos = platform.scheduler.dynos(app)
-    return tuple(
-        d.target for d in dynos if d.deployment == deployment and d.target and d.state == "up"
-    )
+    with journey.store.turns.of(journey.app.id):
+        with journey.store.reading() as session:
+            leases.held(session, journey.number, journey.owner)
+            live = remains.live_number(session, journey.app.id)
+        targets = targets_of(journey.platform, journey.app.name, live)
+        journey.platform.router.switch(journey.app.name, journey.hostnames, targets)
 
 
 def _retire_older(journey: Journey) -> None:
@@ -83,5 +105,10 @@ def _prune(journey: Journey, running_builds: Builds) -> None:
 
 
 def _kept(journey: Journey) -> frozenset[ImageRef]:
+    app, count = journey.app, journey.store.settings.releases_kept
     with journey.store.reading() as session:
-        return releases.kept_images(session, journey.app.id, journey.store.settings.releases_kept)
+        # Not held any more: the app may be gone, and its name another app's by now.
+        leases.held(session, journey.number, journey.owner)
+        return releases.kept_images(session, app.id, count) | remains.images_of_open(
+            session, app.id
+        )

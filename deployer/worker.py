@@ -12,15 +12,14 @@ import structlog
 from deployer import journey as journeys
 from deployer import pipeline
 from deployer.journey import Journey
-from deployer.settle import Builds, restore_route, settle
-from empire import builds, deployments, leases, releases
-from empire.builds import Build
+from deployer.settle import Builds, land, restore_route, settle
+from empire import deployments, leases
+from empire.apps import App
 from empire.deployments import Deployment, Kind, Step
 from empire.errors import Cancelled, EmpireError, InternalError, NotFound, Unavailable
-from empire.events import Failed, Line, is_last
+from empire.events import Line, is_last
 from empire.leases import LeaseLost
 from empire.platform import Platform
-from empire.releases import Status
 from empire.store import Store
 
 log = structlog.get_logger()
@@ -38,7 +37,7 @@ class Worker:
         self._cancelled: set[int] = set()
         self._build_slots = threading.BoundedSemaphore(self._settings.build_concurrency)
         self._running_builds = Builds()
-        self._carriers: set[threading.Thread] = set()
+        self._carriers: dict[int, threading.Thread] = {}
         self._loops: list[threading.Thread] = []
         self._lock_file: IO[str] | None = None
 
@@ -62,8 +61,10 @@ class Worker:
         self._stopping.set()
         self._store.bell.ring()
         deadline = time.monotonic() + timeout_seconds
-        for thread in [*self._loops, *self._carriers]:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        # The loops first: they may be about to begin another carrier.
+        for threads in (self._loops, self._carriers.values()):
+            for thread in list(threads):
+                thread.join(max(0.0, deadline - time.monotonic()))
         if self._lock_file:
             self._lock_file.close()
 
@@ -80,23 +81,28 @@ class Worker:
         while not self._stopping.is_set():
             if len(self._carriers) >= self._settings.deployments_concurrency:
                 return
+            carried = list(self._carriers)
             with self._store.reading() as session:
-                if not leases.is_work(session, time.time()):
+                if not leases.is_work(session, time.time(), carried):
                     return
             with self._store.writing() as session:
                 claimed = leases.claim(
-                    session, self._owner, time.time(), self._settings.lease_seconds
+                    session, self._owner, time.time(), self._settings.lease_seconds, carried
                 )
             if not claimed:
                 return
-            thread = threading.Thread(
-                target=self._carry,
-                args=(claimed,),
-                name=f"deployment-{claimed.number}",
-                daemon=True,
-            )
-            self._carriers.add(thread)
-            thread.start()
+            self._begin(claimed)
+
+    def _begin(self, deployment: Deployment) -> None:
+        number = deployment.number or 0
+        self._carriers[number] = threading.Thread(
+            target=self._carry, args=(deployment,), name=f"deployment-{number}", daemon=True
+        )
+        try:
+            self._carriers[number].start()
+        except RuntimeError:  # no more threads: the lease runs out, and it is claimed again
+            del self._carriers[number]
+            raise
 
     def _lease_loop(self) -> None:
         while not self._stopping.is_set():
@@ -108,14 +114,14 @@ class Worker:
             self._store.bell.wait(seen, self._settings.lease_seconds / 3)
 
     def _keep_leases(self) -> None:
+        # Only of what is really carried: what a carrier could not let go of shall run out.
+        carried, seconds = list(self._carriers), self._settings.lease_seconds
         with self._store.reading() as session:
             self._cancelled = leases.cancelled(session, self._owner)
-            due = leases.is_renewal_due(
-                session, self._owner, time.time(), self._settings.lease_seconds
-            )
+            due = leases.is_renewal_due(session, self._owner, carried, time.time(), seconds)
         if due:
             with self._store.writing() as session:
-                leases.renew(session, self._owner, time.time(), self._settings.lease_seconds)
+                leases.renew(session, self._owner, carried, time.time(), seconds)
 
     def _carry(self, deployment: Deployment) -> None:
         try:
@@ -125,10 +131,16 @@ class Worker:
         except Exception:
             log.exception("carrying failed", deployment=deployment.number)
             self._stopping.wait(1)  # a store or engine that is away is not asked in a hot loop
-            self._let_go(deployment)
+            self._try_to_let_go(deployment)
         finally:
-            self._carriers.discard(threading.current_thread())
+            del self._carriers[deployment.number or 0]
             self._store.bell.ring()
+
+    def _try_to_let_go(self, deployment: Deployment) -> None:
+        try:
+            self._let_go(deployment)
+        except Exception:
+            log.exception("the lease has to run out", deployment=deployment.number)
 
     def _carry_on(self, deployment: Deployment) -> None:
         try:
@@ -143,6 +155,7 @@ class Worker:
             return  # the app was destroyed meanwhile, and this row with it
         if journey.deployment.is_open and not self._travel(journey):
             return
+        land(journey)
         self._end_journal(journey)
         settle(journey, self._running_builds)
 
@@ -151,7 +164,7 @@ class Worker:
         try:
             while journey.deployment.is_open:
                 if self._is_over(journey.deployment):
-                    raise Cancelled("The deployment was cancelled.")
+                    raise deployments.cancellation(journey.deployment)
                 self._take_step(journey)
                 if journey.deployment.kind == Kind.DESTROY:
                     return False
@@ -195,28 +208,26 @@ class Worker:
         )
         while not self._build_slots.acquire(timeout=0.1):
             if journey.is_cancelled():
-                raise Cancelled("The deployment was cancelled while it waited for a build slot.")
+                raise deployments.cancellation(journey.deployment)
 
     def _end(self, journey: Journey, error: EmpireError, step: Step) -> None:
         if journey.deployment.step == Step.STARTED:
             restore_route(journey)
         with self._store.writing() as session:
             deployment = leases.held(session, journey.number, self._owner)
-            deployments.end(session, deployment, error, step)
-            build = session.get(Build, deployment.id)
-            if build:
-                builds.fail(session, build)
-            if deployment.version:
-                made = releases.find(session, deployment.app_id, str(deployment.version))
-                releases.finish(session, made, Status.FAILED)
+            if step == Step.CANCELLED:
+                error = deployments.cancellation(deployment)
+            deployments.end(session, deployment, journey.cleaned(error), step)
+            if deployment.kind == Kind.DESTROY:  # what is left of it can be destroyed again
+                session.get_one(App, deployment.app_id).is_leaving = False
         journey.deployment = deployment
-        journey.say(Failed.of(error))
 
     def _end_journal(self, journey: Journey) -> None:
-        # A worker that died between the commit and the line left the readers without an end.
+        # Looked for first: an earlier worker may have died right after it said this.
         told, _ = self._store.journals.read(journey.deployment.id)
-        last = journey.deployment.outcome(self._platform.router.url(journey.hostnames[0]))
-        if last and not (told and is_last(told[-1])):
+        if told and is_last(told[-1]):
+            return
+        if last := journey.deployment.outcome(journey.url()):
             journey.say(last)
 
     def _let_go(self, deployment: Deployment) -> None:

@@ -15,17 +15,17 @@ from enum import StrEnum
 from pathlib import Path
 
 from sqlalchemy import Index
-from sqlmodel import Field, Session, SQLModel, col, delete, select
+from sqlmodel import Field, Session, SQLModel, col, select
 
+from empire import builds, releases
 from empire.actors import Actor, record
-from empire.apps import App
+from empire.apps import App, missing
 from empire.builds import Build
-from empire.errors import Conflict, EmpireError, NotFound, Superseded
+from empire.errors import Cancelled, Conflict, EmpireError, NotFound, Superseded
 from empire.events import Event, Failed, Line, Live, Quiet, is_last
-from empire.formation import Formation
 from empire.manifest import Source
-from empire.names import Sha
-from empire.releases import Release
+from empire.names import Sha, shown, whole_number
+from empire.releases import Status
 from empire.secrets import Secret
 from empire.store import Store, UtcDateTime, new_id, now, store_of, stored
 
@@ -127,7 +127,7 @@ def submit_push(
     The same commit joins its own running deployment. A push that still waits for its turn is
     superseded by this one. Raises Conflict when the app is being destroyed.
     """
-    _refuse_leaving(app)
+    app = _locked(session, app)
     moving = open_of(session, app.id)
     pushes = [d for d in moving if d.kind == Kind.PUSH and not d.is_cancelled]
     if pushes and (pushes[-1].commit, pushes[-1].ref) == (source.commit, ref):
@@ -154,7 +154,7 @@ def submit_config(
     session: Session, app: App, changes: dict[str, Secret | None], description: str, *, by: Actor
 ) -> Deployment:
     """Return the deployment of a change of config vars; None as a value removes a var."""
-    _refuse_leaving(app)
+    app = _locked(session, app)
     plain = {name: value and value.reveal() for name, value in changes.items()}
     change = store_of(session).vault.seal(Secret(json.dumps(plain)))
     deployment = _submitted(session, app, Kind.CONFIG, by, change=change, subject=description)
@@ -164,22 +164,34 @@ def submit_config(
 
 def submit_destroy(session: Session, app: App, *, by: Actor) -> Deployment:
     """Return the deployment that takes the app away; what still moves is cancelled."""
-    _refuse_leaving(app)
+    app = _locked(session, app)
     app.is_leaving = True
     session.add(app)
     for moving in open_of(session, app.id):
-        moving.is_cancelled = True
-        session.add(moving)
+        _ask_to_end(session, moving, f"{by.email} destroys {app.name}.")
     record(session, by, "apps:destroy", app.name)
     return _submitted(session, app, Kind.DESTROY, by)
 
 
 def cancel(session: Session, deployment: Deployment, *, by: Actor) -> None:
-    """Ask for the deployment's end. Raises Conflict when it ended already."""
+    """Ask for the deployment's end; one that nobody carries yet ends now.
+
+    Raises Conflict when it ended already, or when it takes an app away: half an app is no use.
+    """
+    session.refresh(deployment, with_for_update=True)
     if not deployment.is_open:
-        raise Conflict(f"Deployment {deployment.number} is {deployment.step} already.")
-    deployment.is_cancelled = True
-    session.add(deployment)
+        raise Conflict(
+            f"Deployment {deployment.number} is {deployment.step} already.",
+            why="Only what still waits or moves can be cancelled.",
+            fix="`empire deploys` lists them.",
+        )
+    if deployment.kind == Kind.DESTROY:
+        raise Conflict(
+            f"Deployment {deployment.number} takes an app away; that cannot be cancelled.",
+            why="Parts of the app may be gone already.",
+            fix="Make the app anew when it is gone: empire apps:create",
+        )
+    _ask_to_end(session, deployment, f"{by.email} cancelled it.")
     record(session, by, "deploys:cancel", detail=str(deployment.number))
 
 
@@ -200,10 +212,25 @@ def advance(session: Session, deployment: Deployment, step: Step) -> None:
 def end(
     session: Session, deployment: Deployment, error: EmpireError, step: Step = Step.FAILED
 ) -> None:
-    """Write down that the deployment ended without going live, and why."""
+    """Write down that the deployment ended without going live, and why; so did what it made."""
     deployment.code, deployment.what = error.code, error.what
     deployment.why, deployment.fix = error.why, error.fix
     advance(session, deployment, step)
+    build = session.get(Build, deployment.id)
+    if build:
+        builds.fail(session, build)
+    if deployment.version:
+        made = releases.find(session, deployment.app_id, str(deployment.version))
+        releases.finish(session, made, Status.FAILED)
+
+
+def cancellation(deployment: Deployment) -> Cancelled:
+    """Return the error that ends a deployment of which somebody asked the end."""
+    return Cancelled(
+        f"Deployment {deployment.number} was cancelled.",
+        why=deployment.why,
+        fix="Nothing of it runs. Submit it again when you want it after all.",
+    )
 
 
 def follow(
@@ -234,13 +261,12 @@ def ending_of(store: Store, deployment_id: str) -> Event | None:
 
 def find(session: Session, deployment_id: str) -> Deployment:
     """Return the deployment by id or number; raises NotFound."""
-    query = select(Deployment).where(Deployment.id == deployment_id)
-    if deployment_id.isascii() and deployment_id.isdigit():
-        query = select(Deployment).where(Deployment.number == int(deployment_id))
-    deployment = session.exec(query).first()
+    number = whole_number(deployment_id)
+    is_meant = Deployment.id == deployment_id if number is None else Deployment.number == number
+    deployment = session.exec(select(Deployment).where(is_meant)).first()
     if not deployment:
         raise NotFound(
-            f"There is no deployment {deployment_id!r}.", fix="`empire deploys` lists them."
+            f"There is no deployment {shown(deployment_id)}.", fix="`empire deploys` lists them."
         )
     return deployment
 
@@ -255,32 +281,6 @@ def open_of(session: Session, app_id: str) -> list[Deployment]:
     """Return the app's deployments that move or wait, in their order."""
     query = select(Deployment).where(Deployment.app_id == app_id, col(Deployment.step).in_(OPEN))
     return list(session.exec(query.order_by(col(Deployment.number))))
-
-
-def unsettled_of(session: Session, app_id: str) -> list[Deployment]:
-    """Return the app's deployments that move, wait, or have something left to clean up."""
-    query = select(Deployment).where(Deployment.app_id == app_id)
-    return list(session.exec(query.where(col(Deployment.is_settled).is_(False))))
-
-
-def unsettled(session: Session) -> list[Deployment]:
-    """Return all deployments of which something is left to do or to clean up."""
-    return list(session.exec(select(Deployment).where(col(Deployment.is_settled).is_(False))))
-
-
-def live_number(session: Session, app_id: str) -> int:
-    """Return the number of the app's newest deployment that went live, 0 where there is none."""
-    query = select(Deployment.number).where(
-        Deployment.app_id == app_id, Deployment.step == Step.LIVE
-    )
-    return session.exec(query.order_by(col(Deployment.number).desc())).first() or 0
-
-
-def forget(session: Session, app: App) -> None:
-    """Delete the app with all its rows; the audit keeps what was done."""
-    for table in (Deployment, Build, Release, Formation):
-        session.exec(delete(table).where(col(table.app_id) == app.id))
-    session.delete(app)
 
 
 def _submitted(
@@ -306,11 +306,24 @@ def _submitted(
     return deployment
 
 
-def _refuse_leaving(app: App) -> None:
-    if app.is_leaving:
+def _locked(session: Session, app: App) -> App:
+    """Return the app as it is now. Who submits for one app takes turns, so numbers keep the order."""
+    query = select(App).where(App.id == app.id).with_for_update()
+    row = session.exec(query.execution_options(populate_existing=True)).first()
+    if row is None:
+        raise missing(app.name)
+    if row.is_leaving:
         raise Conflict(
-            f"{app.name} is being destroyed.", fix="Wait until it is gone, then make it anew."
+            f"{row.name} is being destroyed.", fix="Wait until it is gone, then make it anew."
         )
+    return row
+
+
+def _ask_to_end(session: Session, deployment: Deployment, why: str) -> None:
+    deployment.is_cancelled, deployment.why = True, why
+    session.add(deployment)
+    if deployment.version is None and not deployment.owner:
+        end(session, deployment, cancellation(deployment), Step.CANCELLED)
 
 
 def _supersede(session: Session, waiting: Deployment, newer: Deployment) -> None:
@@ -319,9 +332,8 @@ def _supersede(session: Session, waiting: Deployment, newer: Deployment) -> None
         why=f"{newer.email} pushed {newer.commit[:8]} while this one waited for its turn.",
         fix=f"Follow the newer one: empire deploys:output {newer.number}",
     )
+    # The journal's last line is the worker's: here the transaction may still be rolled back.
     end(session, waiting, error, Step.SUPERSEDED)
-    # Readers ask the row when the journal is quiet; the line is only the faster way.
-    store_of(session).journals.append(waiting.id, Failed.of(error))
 
 
 def _tell_who_is_ahead(session: Session, deployment: Deployment) -> None:

@@ -1,5 +1,7 @@
 """Leases: which worker carries which deployment. A lease that is not renewed runs out."""
 
+from collections.abc import Collection
+
 from sqlalchemy import exists
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, or_, select, update
@@ -15,13 +17,16 @@ class LeaseLost(Unavailable):
     code = "lease_lost"
 
 
-def claim(session: Session, owner: str, at: float, lease_seconds: float) -> Deployment | None:
+def claim(
+    session: Session, owner: str, at: float, lease_seconds: float, besides: Collection[int] = ()
+) -> Deployment | None:
     """Return the oldest deployment that can move or be cleaned up, now leased to the owner.
 
     Of each app one deployment moves at a time, in the order of their numbers. Cleaning up behind
-    one that ended waits for nobody.
+    one that ended waits for nobody. `besides` are those that the owner carries: their leases run
+    out too when the machine sleeps, and the owner must not take them from itself.
     """
-    query = _claimable(at).with_for_update(skip_locked=True)
+    query = _claimable(at, besides).with_for_update(skip_locked=True)
     deployment = session.exec(query).first()
     if deployment:
         deployment.owner = owner
@@ -30,10 +35,12 @@ def claim(session: Session, owner: str, at: float, lease_seconds: float) -> Depl
     return deployment
 
 
-def renew(session: Session, owner: str, at: float, lease_seconds: float) -> None:
-    """Prolong all leases of the owner."""
+def renew(
+    session: Session, owner: str, numbers: Collection[int], at: float, lease_seconds: float
+) -> None:
+    """Prolong the leases of those deployments that the owner still carries."""
     mine = update(Deployment).where(
-        col(Deployment.owner) == owner, col(Deployment.is_settled).is_(False)
+        col(Deployment.owner) == owner, col(Deployment.number).in_(numbers)
     )
     session.exec(mine.values(leased_until=at + lease_seconds))
 
@@ -68,22 +75,24 @@ def cancelled(session: Session, owner: str) -> set[int]:
     return {number for number in session.exec(query) if number is not None}
 
 
-def is_work(session: Session, at: float) -> bool:
+def is_work(session: Session, at: float, besides: Collection[int] = ()) -> bool:
     """Tell, without the write lock, whether a claim may find something."""
-    return session.exec(_claimable(at)).first() is not None
+    return session.exec(_claimable(at, besides)).first() is not None
 
 
-def is_renewal_due(session: Session, owner: str, at: float, lease_seconds: float) -> bool:
-    """Tell whether a lease of the owner has run for more than a third of its time."""
+def is_renewal_due(
+    session: Session, owner: str, numbers: Collection[int], at: float, lease_seconds: float
+) -> bool:
+    """Tell whether one of these leases of the owner has run for more than a third of its time."""
     due = select(Deployment.number).where(
         Deployment.owner == owner,
-        col(Deployment.is_settled).is_(False),
+        col(Deployment.number).in_(numbers),
         Deployment.leased_until < at + lease_seconds * 2 / 3,
     )
     return session.exec(due).first() is not None
 
 
-def _claimable(at: float) -> SelectOfScalar[Deployment]:
+def _claimable(at: float, besides: Collection[int]) -> SelectOfScalar[Deployment]:
     older = aliased(Deployment)
     waits = exists().where(
         col(older.app_id) == Deployment.app_id,
@@ -94,6 +103,7 @@ def _claimable(at: float) -> SelectOfScalar[Deployment]:
         select(Deployment)
         .where(
             col(Deployment.is_settled).is_(False),
+            col(Deployment.number).not_in(besides),
             or_(Deployment.owner == "", Deployment.leased_until < at),
             or_(col(Deployment.step).not_in(OPEN), ~waits),
         )

@@ -19,6 +19,7 @@ from sqlmodel import Session
 from empire.journal import Journals
 from empire.secrets import Vault
 from empire.settings import Settings
+from empire.turns import Turns
 
 
 def now() -> datetime:
@@ -77,7 +78,7 @@ class Bell:
 
 
 class Store:
-    """The database of one server, with what belongs beside it: key vault, journals, bell."""
+    """The database of one server, with what belongs beside it: key vault, journals, bell, turns."""
 
     def __init__(self, settings: Settings) -> None:
         """Open the database; `migrate` makes or renews its tables."""
@@ -86,6 +87,7 @@ class Store:
         self.vault = Vault(settings.home / "master.key")
         self.journals = Journals(settings.logs / "deployments")
         self.bell = Bell()
+        self.turns = Turns()
         self.engine = _open(settings.database)
 
     def migrate(self) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlmodel import select
 
-from empire import deployments
+from empire import deployments, remains
 from empire.deployments import Step
 from empire.settings import Settings
 from empire.store import Store
@@ -78,7 +78,7 @@ def crash_deploys(product: Product, count: int, seed: int) -> Watcher:
 def is_settled(product: Product) -> bool:
     """Tell whether every deployment ended and nothing is left to clean up."""
     with _store(product) as store, store.reading() as session:
-        return not deployments.unsettled(session)
+        return not remains.unsettled(session)
 
 
 def look_for_orphans(product: Product) -> None:

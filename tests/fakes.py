@@ -150,7 +150,7 @@ class FakeScheduler(Scripted):
             started = [dyno.id for dyno in self._missing(manifest)]
             self._play("start", manifest, is_cancelled=is_cancelled)
             self._behave(manifest)
-        except BaseException:
+        except Exception:
             self._forget(lambda dyno: dyno.id in started)
             raise
         self._update(manifest, state="up")

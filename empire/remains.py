@@ -1,0 +1,51 @@
+"""What an app's deployments left behind: which is live, what needs care, which images are theirs."""
+
+from sqlmodel import Session, col, delete, select
+
+from empire.apps import App
+from empire.builds import Build
+from empire.deployments import OPEN, Deployment, Kind, Step
+from empire.formation import Formation
+from empire.names import ImageRef
+from empire.releases import Release
+
+
+def unsettled_of(session: Session, app_id: str) -> list[Deployment]:
+    """Return the app's deployments that move, wait, or have something left to clean up."""
+    query = select(Deployment).where(Deployment.app_id == app_id)
+    return list(session.exec(query.where(col(Deployment.is_settled).is_(False))))
+
+
+def unsettled(session: Session) -> list[Deployment]:
+    """Return all deployments of which something is left to do or to clean up."""
+    return list(session.exec(select(Deployment).where(col(Deployment.is_settled).is_(False))))
+
+
+def live_number(session: Session, app_id: str) -> int:
+    """Return the number of the app's newest deployment that went live, 0 where there is none."""
+    query = select(Deployment.number).where(
+        Deployment.app_id == app_id, Deployment.step == Step.LIVE
+    )
+    return session.exec(query.order_by(col(Deployment.number).desc())).first() or 0
+
+
+def live_push_number(session: Session, app_id: str) -> int:
+    """Return the number of the app's newest push that went live, 0 where there is none."""
+    query = select(Deployment.number).where(
+        Deployment.app_id == app_id, Deployment.step == Step.LIVE, Deployment.kind == Kind.PUSH
+    )
+    return session.exec(query.order_by(col(Deployment.number).desc())).first() or 0
+
+
+def images_of_open(session: Session, app_id: str) -> frozenset[ImageRef]:
+    """Return the images that were built for a release which is not made yet, or not live yet."""
+    query = select(Build.image).join(Deployment, col(Deployment.id) == col(Build.id))
+    query = query.where(Deployment.app_id == app_id, col(Deployment.step).in_(OPEN))
+    return frozenset(ImageRef(image) for image in session.exec(query) if image)
+
+
+def forget(session: Session, app: App) -> None:
+    """Delete the app with all its rows; the audit keeps what was done."""
+    for table in (Deployment, Build, Release, Formation):
+        session.exec(delete(table).where(col(table.app_id) == app.id))
+    session.delete(app)

@@ -1,4 +1,4 @@
-"""What tests share: the engine, the sample app's image, a server's settings."""
+"""What tests share: a store with its people, the line, the engine, the sample app's image."""
 
 import io
 import secrets
@@ -12,8 +12,13 @@ import pytest
 from docker.errors import APIError, DockerException
 
 from buildpacks.stack import ensure_base
+from empire import apps, users
+from empire.actors import Actor
+from empire.apps import App
 from empire.names import ImageRef
 from empire.settings import Settings
+from empire.store import Store
+from tests.line import Line
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -86,3 +91,33 @@ def remove_containers(engine: docker.APIClient, instance: str) -> None:
     for row in engine.containers(all=True, filters={"label": f"empire.instance={instance}"}):
         with suppress(APIError):
             engine.remove_container(row["Id"], force=True, v=True)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A store of its own, with times that are short."""
+    store = Store(Settings(home=tmp_path / "home", lease_seconds=15, build_concurrency=2))
+    store.migrate()
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def ann(store: Store) -> Actor:
+    """The owner of the server."""
+    with store.writing() as session:
+        user, _ = users.first(session, "Ann", "ann@example.com")
+        return users.acting(user, "test")
+
+
+@pytest.fixture
+def app(store: Store, ann: Actor) -> App:
+    """An app of ann's without a release."""
+    with store.writing() as session:
+        return apps.create(session, "hello", by=ann)
+
+
+@pytest.fixture
+def line(store: Store, ann: Actor) -> Line:
+    """The deployment line around the store."""
+    return Line(store, ann)

@@ -10,6 +10,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from empire.errors import EmpireError
@@ -38,8 +39,8 @@ DANGEROUS = {
     "hasDot": "'.'",
     "hasDotgit": "'.git'",
     "fullPathname": "'/' in its name",
-    "emptyName": "an empty name",
 }
+COMPLAINTS = (b"error:", b"fatal:", b"warning:")
 _MESSAGE = re.compile(rb"error: object ([0-9a-f]{40}): (\w+): (.*)")
 
 
@@ -92,16 +93,17 @@ def swallow(call: Call) -> None:
 
 def _listen(pipe: int, call: Call, progress: Callable[[bytes], None]) -> bytes:
     """Return git's complaints; its progress goes out as it comes."""
-    complaints = b""
-    rest = b""
-    while piece := os.read(pipe, 65536):
-        call.activity.touch()
-        *lines, rest = re.split(rb"(?<=[\r\n])", rest + piece)
-        for line in lines:
-            if line.startswith((b"error:", b"fatal:", b"warning:")):
-                complaints += line
-            else:
-                progress(line)
+    complaints = rest = b""
+    with ExitStack() as working:
+        while piece := os.read(pipe, 65536):
+            if b"\0" in piece:  # the whole pack is here; the client only waits now
+                working.enter_context(call.activity.working())
+            *lines, rest = re.split(rb"(?<=[\r\n])", rest + piece.replace(b"\0", b""))
+            for line in lines:
+                if line.startswith(COMPLAINTS):
+                    complaints += line
+                else:
+                    progress(line)
     return complaints + rest
 
 

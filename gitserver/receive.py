@@ -6,13 +6,14 @@ from subprocess import CalledProcessError
 
 import structlog
 from dulwich.errors import GitProtocolError, HangupException
+from sqlmodel import Session
 
 from empire import access, apps
 from empire.access import Permission
 from empire.apps import App
 from empire.errors import EmpireError, InternalError, NotFound
 from empire.events import Stage
-from empire.names import Sha
+from empire.names import AppName, Sha
 from gitserver import deploy, errors, pack, pktlines, shallow, source
 from gitserver.call import Call
 from gitserver.pktlines import Request, Update
@@ -23,11 +24,15 @@ log = structlog.get_logger()
 
 
 def serve(call: Call) -> int:
-    """Hold the conversation of a push and return the exit status. Raises EmpireError when it cannot even begin."""
-    _admit(call)
-    refs = call.door.repositories.refs(call.app)
+    """Hold the conversation of a push and return the exit status.
+
+    Raises EmpireError when it cannot even begin.
+    """
+    repositories = call.door.repositories
+    is_new = _is_new_app(call)
+    refs = {} if is_new else repositories.refs(call.app)
     protocol = pktlines.over(call.channel)
-    pktlines.advertise(protocol, refs, call.door.repositories.shallow(call.app))
+    pktlines.advertise(protocol, refs, set() if is_new else repositories.shallow(call.app))
     try:
         request = pktlines.read_request(protocol)
     except (GitProtocolError, HangupException):
@@ -103,7 +108,8 @@ class Push:
         tags = [update for update in self._left() if update.is_tag]
         branches = [update for update in self._left() if update.branch]
         if not is_atomic:
-            self._set_tags(tags)
+            for tag in tags:
+                self._set_tags([tag])
         for update in branches:
             self._deploy(update)
         if is_atomic:
@@ -111,15 +117,14 @@ class Push:
             self._set_tags([tag for tag in tags if not self.verdicts[tag.ref]])
 
     def _set_tags(self, tags: list[Update]) -> None:
-        repositories = self.call.door.repositories
-        if self.quarantine and any(tag.new for tag in tags):
-            repositories.keep_objects(self.call.app, self.quarantine)
-        for tag in tags:
-            try:
-                repositories.set_refs(self.call.app, {tag.ref: (tag.old, tag.new)})
-            except CalledProcessError as error:
-                words = error.stderr.decode("utf-8", "replace").strip().removeprefix("fatal: ")
-                self.verdicts[tag.ref] = errors.unknown_ref_failure(words)
+        """Set the tags together; when git cannot, all of them are refused with its words."""
+        changes = {tag.ref: (tag.old, tag.new) for tag in tags}
+        try:
+            if changes:
+                self.call.door.repositories.set_refs(self.call.app, changes, self.quarantine)
+        except CalledProcessError as error:
+            words = error.stderr.decode("utf-8", "replace").strip().removeprefix("fatal: ")
+            self.verdicts |= dict.fromkeys(changes, errors.unknown_ref_failure(words))
 
     def _deploy(self, update: Update) -> None:
         try:
@@ -160,14 +165,25 @@ class Push:
             pack.swallow(self.call)
 
 
-def _admit(call: Call) -> None:
-    """Raise unless the person may push here, or may make the app by it."""
+def _is_new_app(call: Call) -> bool:
+    """Tell whether the push would make the app; raises unless the person may push here."""
     door = call.door
     with door.store.reading() as session:
         try:
             access.require(session, call.actor, call.app, Permission.DEPLOY)
         except NotFound:
-            if not door.settings.create_apps_on_push:
-                raise
-            if not access.may_create_apps(session, call.actor):
-                raise
+            may_create = door.settings.create_apps_on_push and access.may_create_apps(
+                session, call.actor
+            )
+            if not may_create or _is_taken(session, call.app):
+                raise errors.no_such_app(call.app) from None
+            return True
+    return False
+
+
+def _is_taken(session: Session, name: AppName) -> bool:
+    try:
+        apps.find(session, name)
+    except NotFound:
+        return False
+    return True

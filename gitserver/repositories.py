@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from subprocess import CalledProcessError
 
 from dulwich.repo import Repo
 
@@ -86,23 +87,31 @@ class Repositories:
         self.drop(source)
         self._repack(path)
 
-    def keep_objects(self, app: AppName, quarantine: Path) -> None:
-        """Keep the quarantine's objects for good; it stays usable."""
-        path = self.open(app)
-        with _locked(path):
-            self._keep(path, quarantine)
+    def set_refs(
+        self,
+        app: AppName,
+        changes: dict[str, tuple[Sha | None, Sha | None]],
+        quarantine: Path | None = None,
+    ) -> None:
+        """Set refs from old to new all at once, with objects that are in the quarantine so far.
 
-    def set_refs(self, app: AppName, changes: dict[str, tuple[Sha | None, Sha | None]]) -> None:
-        """Set refs from old to new all at once; None means that there is no such ref.
-
-        Raises CalledProcessError when one is not what was expected.
+        None means that there is no such ref. Raises CalledProcessError when a ref is not what was
+        expected or cannot be; then nothing of it is kept.
         """
-        lines = [
+        path = self.open(app)
+        rows = [
             f"update {ref}\0{new or ZERO}\0{old or ZERO}\0" for ref, (old, new) in changes.items()
         ]
-        path = self.open(app)
         with _locked(path):
-            git.run(path, "update-ref", "-z", "--stdin", stdin="".join(lines).encode())
+            boundary = read_shallow(path)
+            linked = self._keep(path, quarantine) if quarantine else []
+            try:
+                git.run(path, "update-ref", "-z", "--stdin", stdin="".join(rows).encode())
+            except CalledProcessError:
+                for file in linked:
+                    file.unlink()
+                write_shallow(path, boundary)
+                raise
 
     def drop(self, source: Source) -> None:
         """Forget the quarantine of the source."""
@@ -125,15 +134,20 @@ class Repositories:
         for leftover in self._root.glob("*.deleted"):
             shutil.rmtree(leftover, ignore_errors=True)
 
-    def _keep(self, path: Path, quarantine: Path) -> None:
-        packs = quarantine / "objects" / "pack"
-        for suffix in PACK_SUFFIXES:
-            for file in packs.glob(f"*{suffix}"):
-                _link(file, path / "objects" / "pack" / file.name)
-        sync_folder(path / "objects" / "pack")
+    def _keep(self, path: Path, quarantine: Path) -> list[Path]:
+        """Link the quarantine's packs into the repository and return the links that are new."""
+        folder = path / "objects" / "pack"
+        files = [
+            file
+            for suffix in PACK_SUFFIXES
+            for file in (quarantine / "objects" / "pack").glob(f"*{suffix}")
+        ]
+        linked = [folder / file.name for file in files if _link(file, folder / file.name)]
+        sync_folder(folder)
         together = read_shallow(path) | read_shallow(quarantine)
         if together != read_shallow(path):
             write_shallow(path, together)
+        return linked
 
     def _repack(self, path: Path) -> None:
         """Roll small packs into larger ones when there are many; every object stays."""
@@ -169,9 +183,11 @@ def _make(path: Path, objects_of: str = "") -> None:
     write_whole(path / "HEAD", b"ref: refs/heads/main\n")
 
 
-def _link(file: Path, target: Path) -> None:
-    if not target.exists():
-        target.hardlink_to(file)
+def _link(file: Path, target: Path) -> bool:
+    if target.exists():
+        return False
+    target.hardlink_to(file)
+    return True
 
 
 def _delete(path: Path) -> None:

@@ -8,7 +8,7 @@ from tests.gitserver.world import Person, World, running
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    with running(tmp_path) as world:
+    with running(tmp_path, ssh_keepalive_seconds=0.1) as world:
         yield world
 
 

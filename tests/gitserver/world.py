@@ -1,9 +1,11 @@
 """A git server with a real store and worker on fake workshops, and the real clients to talk to it."""
 
+import hashlib
 import os
 import subprocess
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,6 +124,15 @@ class World:
             env=self.env(person),
         )
 
+    def ssh_first(self, person: Person, *words: str) -> Done:
+        """Run ssh with options that go before the person's own: ssh takes the first of each."""
+        port = ["-p", str(self.server.port)]
+        (*options,) = words
+        return run(
+            ["ssh", *options[:-1], *self.ssh_options(person), *port, options[-1]],
+            env=self.env(person),
+        )
+
     def git(self, person: Person, where: Path, *words: str, **options: Any) -> Done:
         """Run git as the person."""
         return run(["git", "-C", str(where), *words], env=self.env(person), **options)
@@ -136,6 +147,77 @@ class World:
             self, person, where, {"app.py": "print('one')\n", "Procfile": "web: python app.py\n"}
         )
         return where
+
+    def push(self, person: Person, where: Path) -> Done:
+        """Push main, which must succeed."""
+        done = self.git(person, where, "push", "empire", "main")
+        assert done.code == 0, done.all
+        return done
+
+    @contextmanager
+    def pushing(
+        self, person: Person, where: Path, **more: str
+    ) -> Iterator["subprocess.Popen[bytes]"]:
+        """Push main while the block runs."""
+        push = subprocess.Popen(
+            ["git", "-C", str(where), "push", "empire", "main"],
+            env=self.env(person, **more),
+            stderr=subprocess.PIPE,
+        )
+        with push:
+            try:
+                yield push
+            finally:
+                push.kill()
+
+    def talk(self, person: Person, command: str, words: bytes) -> str:
+        """Send raw bytes to a command and return everything that it answers."""
+        ssh = ["ssh", *self.ssh_options(person), "-p", str(self.server.port), "git@127.0.0.1"]
+        return run([*ssh, command], env=self.env(person), stdin=words).all
+
+    def pkt(self, *lines: str) -> bytes:
+        """Return the lines as pkt-lines with a flush."""
+        return (
+            b"".join(b"%04x%s" % (len(line.encode()) + 4, line.encode()) for line in lines)
+            + b"0000"
+        )
+
+    def empty_pack(self) -> bytes:
+        """Return a pack without objects."""
+        head = b"PACK\0\0\0\2\0\0\0\0"
+        return head + hashlib.sha1(head).digest()
+
+    def run(self, words: list[str], env: dict[str, str]) -> Done:
+        """Run a command."""
+        return run(words, env=env)
+
+    def head(self, where: Path) -> str:
+        """Return the commit that is checked out."""
+        return run(["git", "-C", str(where), "rev-parse", "HEAD"], env=dict(os.environ)).out.strip()
+
+    def repository(self, app: str = "hello") -> Path:
+        """Return the app's repository."""
+        return self.settings.repositories / f"{app}.git"
+
+    def objects(self, app: str = "hello") -> list[Path]:
+        """Return every file in which the app's repository or its quarantines keep objects."""
+        kinds = ("pack", "idx", "rev")
+        packs = [file for kind in kinds for file in self.repository(app).rglob(f"*.{kind}")]
+        return packs + list(self.repository(app).rglob("objects/[0-9a-f][0-9a-f]/*"))
+
+    def fsck(self, app: str = "hello") -> str:
+        """Return what git finds wrong with the app's repository."""
+        words = [
+            "git",
+            "-C",
+            str(self.repository(app)),
+            "fsck",
+            "--full",
+            "--strict",
+            "--no-dangling",
+        ]
+        done = run(words, env=dict(os.environ))
+        return done.all if done.code else ""
 
     def refs(self, app: str = "hello") -> dict[str, str]:
         """Return the app's refs as they are on disk."""
@@ -157,6 +239,14 @@ def commit(
     done = world.git(person, where, "commit", "-q", "-m", message)
     assert done.code == 0, done.err
     return world.git(person, where, "rev-parse", "HEAD").out.strip()
+
+
+def until(is_so: Callable[[], bool], seconds: float = TIMEOUT_SECONDS) -> None:
+    """Return when it is so; fails when it does not come to be."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.005)
 
 
 def new_key(path: Path, kind: str = "ed25519") -> Path:

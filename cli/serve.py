@@ -1,12 +1,11 @@
 """`empire serve`: the one place that knows every part and ties them together."""
 
-import ctypes
 import logging
 import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import structlog
@@ -33,7 +32,6 @@ log = structlog.get_logger()
 
 def serve() -> None:
     """Run the server until SIGTERM or Ctrl-C. Exits 1 with the reason when it cannot start."""
-    _share_arenas()
     settings = Settings()
     _log_to_stderr(settings)
     ending = threading.Event()
@@ -119,13 +117,6 @@ def _greeting(settings: Settings, store: Store) -> Iterator[str]:
     yield "  empire apps:create hello"
     yield "  git push empire main"
     yield "  empire logs --tail"
-
-
-def _share_arenas() -> None:
-    # glibc gives threads heaps of their own and hands little of them back; two are enough here,
-    # and an idle server stays small after a rush. M_ARENA_MAX is -8 in malloc.h.
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").mallopt(-8, 2)
 
 
 def _log_to_stderr(settings: Settings) -> None:

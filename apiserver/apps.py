@@ -12,6 +12,7 @@ from apiserver.ranges import Paged
 from empire import access, apps, deployments
 from empire.access import Permission
 from empire.apps import App
+from empire.errors import NotFound
 from empire.users import User
 
 DESTROY_SECONDS = 50.0
@@ -66,10 +67,11 @@ async def destroy_app(call: Asked, app: Identity, response: Response) -> shapes.
     gone, deployment_id = await run_in_threadpool(_submit_destroy, call, app)
 
     def is_gone() -> bool:
-        with call.store.reading() as session:
-            if session.get(App, gone.id) is None:
-                return True
-            deployment = deployments.find(session, deployment_id)
+        try:
+            with call.store.reading() as session:
+                deployment = deployments.find(session, deployment_id)
+        except NotFound:  # its row goes with the app
+            return True
         if not deployment.is_open and deployment.code:
             raise errors.of_deployment(deployment)
         return False

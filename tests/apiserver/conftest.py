@@ -29,3 +29,13 @@ def ada(owner: tuple[Actor, str]) -> Actor:
 def http(site: Site, owner: tuple[Actor, str]) -> Iterator[httpx.Client]:
     with site.client(owner[1]) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def app_with_releases(site: Site, owner: tuple[Actor, str]) -> str:
+    with site.client(owner[1]) as client:
+        client.post("/apps", json={"name": "numbered"})
+        for version in range(2, 6):
+            answer = client.patch("/apps/numbered/config-vars", json={"N": str(version)})
+            assert answer.status_code == 200
+    return "numbered"

@@ -4,6 +4,7 @@ import threading
 import time
 from contextlib import suppress
 
+import requests
 from docker.errors import APIError, NotFound
 
 from deployer.local import containers, errors, listeners
@@ -21,6 +22,7 @@ LAST_LINES = 20
 LONGEST_LINE = 500
 LOOK_SECONDS = 2.0
 """How often to look at a container whose end was not reported."""
+ENGINE_AWAY_SECONDS = 0.5
 SHORTEST_SECRET = 8
 """Shorter values of config vars, and plain words, are no secrets; hiding them garbles the output."""
 
@@ -47,14 +49,14 @@ class Boot:
     def run(self) -> Target | None:
         """Bring the dyno up and return where it takes requests; raises StartFailed, Cancelled."""
         with speaking(f"start {self.place.dyno}"):
-            self._find_or_create()
-            with self._watch.ending(self.container) as ended:
-                self._start()
-                found = self._healthy(ended)
-            if self.is_ours:
-                self._engine.keep_up(self.container)
-            self.is_up = True
-            return found
+            while True:
+                try:
+                    return self._come_up()
+                except requests.ConnectionError:
+                    # The engine restarts, maybe. Nobody waits for one that was never there.
+                    if not self.container or self._is_over():
+                        raise
+                    self._halted.wait(ENGINE_AWAY_SECONDS)
 
     def told(self) -> str:
         """Return how far it is, in words."""
@@ -73,17 +75,28 @@ class Boot:
             with speaking(f"remove {self.place.dyno}"):
                 containers.remove(self._engine, self.container)
 
+    def _come_up(self) -> Target | None:
+        self._find_or_create()
+        with self._watch.ending(self.container) as ended:
+            self._start()
+            found = self._healthy(ended)
+        if self.is_ours:
+            self._engine.keep_up(self.container)
+        self.is_up = True
+        return found
+
     def _find_or_create(self) -> None:
         """Make the container, or take the one that an earlier attempt made."""
         name = self.place.name(self._settings.instance)
-        while not self.container:
+        is_found = False
+        while not is_found:
             self._check_halted()
             try:
-                self.container = self._create(name)
+                self.container, is_found = self._create(name), True
             except APIError as error:
                 if error.status_code != NAME_TAKEN:
                     raise
-                self._adopt(name)
+                is_found = self._adopt(name)
 
     def _create(self, name: str) -> str:
         body = creation(
@@ -99,24 +112,23 @@ class Boot:
             raise errors.image_gone(self.place.manifest.app) from None
         return made
 
-    def _adopt(self, name: str) -> None:
+    def _adopt(self, name: str) -> bool:
+        """Take the container of that name if it may still come up, else remove it."""
         with suppress(NotFound):
             found = self._engine.api.inspect_container(name)
             if found["State"]["Status"] in ("created", "running", "restarting"):
                 self.container, self.is_ours = found["Id"], not is_up_before(found)
-            else:
-                # It ended in an earlier attempt, maybe because the machine did: start afresh.
-                containers.remove(self._engine, found["Id"])
+                return True
+            # It ended in an earlier attempt, maybe because the machine did: start afresh.
+            containers.remove(self._engine, found["Id"])
+        return False
 
     def _start(self) -> None:
         self._check_halted()
         try:
             self._engine.api.start(self.container)
         except APIError as error:
-            reason = explained(error)
-            if "/bin/sh" in reason:
-                raise errors.no_shell(self.place.dyno) from None
-            raise errors.cannot_run(self.place.dyno, reason) from None
+            raise errors.cannot_run(self.place.dyno, explained(error)) from None
 
     def _healthy(self, ended: threading.Event) -> Target | None:
         details = self._look()

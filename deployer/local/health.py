@@ -5,6 +5,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from empire.manifest import Target
@@ -17,6 +18,7 @@ ANSWER_SECONDS = 30.0
 SLICE_SECONDS = 0.1
 STATUS_LINE = re.compile(rb"HTTP/\d(?:\.\d)? (\d{3})\b")
 LONGEST_STATUS_LINE = 4096
+LONGEST_BODY = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ def probe(target: Target, path: str | None, hostname: str, is_over: Callable[[],
         with socket.create_connection((target.host, target.port), CONNECT_SECONDS) as connection:
             connection.sendall(_request(path or "/", hostname))
             answer = _read_status_line(connection, is_over)
+            _read_on(connection)
     except TimeoutError:
         return Outcome(is_up=False, text="no connection")
     except ConnectionRefusedError:
@@ -99,6 +102,14 @@ def _read_status_line(connection: socket.socket, is_over: Callable[[], bool]) ->
             break
         got += chunk
     return got
+
+
+def _read_on(connection: socket.socket) -> None:
+    """Read what more comes, within limits: many apps log an error when their listener hangs up."""
+    deadline, left = time.monotonic() + SLICE_SECONDS, LONGEST_BODY
+    with suppress(OSError):
+        while left > 0 and time.monotonic() < deadline and (chunk := connection.recv(left)):
+            left -= len(chunk)
 
 
 def _judged(answer: bytes | None, *, needs_success: bool) -> Outcome:

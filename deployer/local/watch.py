@@ -79,7 +79,11 @@ class Watch:
             try:
                 self._listen()
             except (Unavailable, DockerException, requests.RequestException, OSError) as error:
-                log.warning("The engine's event stream broke.", error=str(error))
+                # Once, not at every try: the engine may be away for long.
+                if self._listening.is_set():
+                    log.warning("The engine's event stream broke.", error=str(error))
+            except Exception:
+                log.exception("The engine's event stream could not be read.")
             self._listening.clear()
             self._closed.wait(RETRY_SECONDS)
 

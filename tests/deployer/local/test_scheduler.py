@@ -122,7 +122,7 @@ class TestContainer:
 class TestCommand:
     @pytest.mark.parametrize(
         "command",
-        [SERVE, "cd /app && python3 -u app.py", f"COLOUR=red {SERVE}", f"{SERVE} | cat; echo end"],
+        [SERVE, "cd /app && python3 -u app.py", f"COLOUR=red {SERVE}", f"{SERVE}; echo end"],
     )
     def test_runs_in_a_shell_and_gets_sigterm(self, local: LocalLab, command: str) -> None:
         start(local, manifest(local, command=command))

@@ -174,6 +174,7 @@ def main() -> None:
         os._exit(FAILED)
     while _run_worker(process) not in (0, FAILED):
         time.sleep(RESTART_PAUSE_SECONDS)
+    os._exit(0)
 
 
 def _run_worker(process: RouterProcess) -> int:

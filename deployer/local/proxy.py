@@ -48,6 +48,7 @@ class Proxy:
         self._binary = binary
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
+        self._turn = threading.Lock()
 
     def is_alive(self) -> bool:
         """Tell whether this Caddy runs, whoever started it."""
@@ -71,25 +72,28 @@ class Proxy:
         """Watch it and start it again whenever it dies, until stop() was called."""
         while not self._stopping.is_set():
             self._wait_until_gone()
-            if self._stopping.is_set():
-                return
-            began = time.monotonic()
-            with contextlib.suppress(CaddyFailed):
-                self.start(wanted, sockets)
-                began = 0
-            if began:
-                self._stopping.wait(RESTART_PAUSE_SECONDS)
+            with self._turn:
+                self._start_again(wanted, sockets)
 
     def stop(self, grace_seconds: float = STOP_SECONDS) -> None:
         """End it: let requests finish for the grace, then kill."""
         self._stopping.set()
-        with contextlib.suppress(OSError):
-            caddy.ask(self.admin, "POST", "/stop", grace_seconds)
-        if not is_free_within(self._alive, grace_seconds):
-            os.kill(int(self._alive.read_text()), signal.SIGKILL)
-        self._wait_until_gone()
-        for path in (self.admin, self._alive, self._config):
-            path.unlink(missing_ok=True)
+        with self._turn:
+            with contextlib.suppress(OSError):
+                caddy.ask(self.admin, "POST", "/stop", grace_seconds)
+            if not is_free_within(self._alive, grace_seconds):
+                os.kill(int(self._alive.read_text()), signal.SIGKILL)
+            self._wait_until_gone()
+            for path in (self.admin, self._alive, self._config):
+                path.unlink(missing_ok=True)
+
+    def _start_again(self, wanted: dict[str, Any], sockets: Sockets) -> None:
+        if self._stopping.is_set():
+            return
+        try:
+            self.start(wanted, sockets)
+        except CaddyFailed:
+            self._stopping.wait(RESTART_PAUSE_SECONDS)
 
     def _spawn(self) -> None:
         lock = os.open(self._alive, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)

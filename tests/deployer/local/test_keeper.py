@@ -15,6 +15,7 @@ import pytest
 
 from deployer.local import caddy, dns, keeper
 from deployer.local.keeper import Keeper, shutdown
+from deployer.local.proxy import Proxy
 from deployer.local.router import CaddyRouter
 from deployer.local.state import State, is_locked, read_pids
 from empire.errors import Unavailable
@@ -270,6 +271,21 @@ def test_shutdown_ends_caddy_after_its_router_was_killed(
 def is_renewed(settings: Settings, killed: list[int]) -> bool:
     """Tell whether a new worker has taken the killed one's place."""
     return router_pids(settings) not in ([], killed)
+
+
+def test_a_caddy_that_hangs_is_killed_at_the_end(router: CaddyRouter, settings: Settings) -> None:
+    kill_router(settings)
+    os.kill(caddy_pid(settings), signal.SIGSTOP)
+    hanging = Proxy(settings.home / "router", "", State.read(settings.home / "router").caddy)
+    hanging.stop(grace_seconds=0.2)
+    assert not hanging.is_alive()
+
+
+def test_a_router_that_cannot_read_the_routes_is_told(
+    router: CaddyRouter, settings: Settings
+) -> None:
+    with pytest.raises(Unavailable, match="does not answer"):
+        router._keeper.wait_until_read(10_000)
 
 
 def traffic(settings: Settings) -> Traffic:

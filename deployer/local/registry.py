@@ -15,6 +15,9 @@ from empire.settings import Settings
 DOMAIN = "empire.local"
 """Not a registry: it makes the name ours, and keeps the engine from looking for it elsewhere."""
 
+NAMELESS = "<none>:<none>"
+"""How older engines list an image without a name."""
+
 log = structlog.get_logger()
 
 
@@ -63,7 +66,7 @@ class LocalRegistry:
 
     def _remove(self, image: dict[str, Any]) -> None:
         """Remove our names for it, and with the last name the image itself."""
-        names = image["RepoTags"] or ()
+        names = [name for name in image["RepoTags"] or () if name != NAMELESS]
         if (image["Labels"] or {}).get("empire.instance") != self._instance:
             # Built elsewhere: another name than ours is another's claim to it.
             names = [name for name in names if name.startswith(f"{DOMAIN}/{self._instance}/")]

@@ -164,6 +164,10 @@ def main() -> None:
     """
     if os.fork():
         os._exit(0)
+    _guard()
+
+
+def _guard() -> NoReturn:
     reserve_handles()
     os.umask(0o077)
     sys.setswitchinterval(0.0005)

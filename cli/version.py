@@ -6,7 +6,7 @@ from cli.output import data
 
 
 def version() -> None:
-    """Print the version of this command."""
+    """Print the version."""
     try:
         data(f"empire {importlib.metadata.version('empire')}")
     except importlib.metadata.PackageNotFoundError:

@@ -27,14 +27,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def engine(settings: Settings) -> Engine:
-    found = Engine(settings.docker_host)
-    try:
-        has_base = found.image(settings.base_image)
-    except Unavailable as error:
-        pytest.skip(f"NO DOCKER ENGINE: {error.why}")
-    if not has_base:
-        pytest.skip(f"NO BASE IMAGE {settings.base_image}: python -m buildpacks.stack makes it")
-    return found
+    return require_engine(settings)
 
 
 @pytest.fixture
@@ -45,13 +38,30 @@ def make_builder(engine: Engine, settings: Settings) -> Iterator[MakeBuilder]:
         return Builder(settings.model_copy(update=changes))
 
     yield make
-    label = f"label=empire.instance={settings.instance}"
-    listing = ["docker", "images", "-aq", "--filter", label]
-    images = subprocess.run(listing, capture_output=True, text=True, check=True).stdout.split()
-    if images:
-        subprocess.run(["docker", "rmi", "-f", *set(images)], capture_output=True, check=False)
+    sweep(settings)
 
 
 @pytest.fixture
 def builder(make_builder: MakeBuilder) -> Builder:
     return make_builder()
+
+
+def require_engine(settings: Settings) -> Engine:
+    """Return the engine; skips loudly where there is none or it lacks the base image."""
+    engine = Engine(settings.docker_host)
+    try:
+        has_base = engine.image(settings.base_image)
+    except Unavailable as error:
+        pytest.skip(f"NO DOCKER ENGINE: {error.why}")
+    if not has_base:
+        pytest.skip(f"NO BASE IMAGE {settings.base_image}: python -m buildpacks.stack makes it")
+    return engine
+
+
+def sweep(settings: Settings) -> None:
+    """Remove every image that a server with these settings built."""
+    label = f"label=empire.instance={settings.instance}"
+    listing = ["docker", "images", "-aq", "--filter", label]
+    images = subprocess.run(listing, capture_output=True, text=True, check=True).stdout.split()
+    if images:
+        subprocess.run(["docker", "rmi", "-f", *set(images)], capture_output=True, check=False)

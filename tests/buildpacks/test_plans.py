@@ -1,4 +1,7 @@
-"""Every sample app and the plan it gets, as text files: `UPDATE_PLANS=1 pytest` writes them anew."""
+"""Sample apps and the plans they get, as text files.
+
+`touch tests/fixtures/plans/NAME.txt` takes one in, `UPDATE_PLANS=1 pytest` writes them all anew.
+"""
 
 import json
 import os
@@ -17,7 +20,7 @@ from empire.errors import EmpireError
 from tests.buildpacks.sources import Repository
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-APPS = sorted(path.name for path in (FIXTURES / "apps").iterdir() if path.is_dir())
+APPS = sorted(path.stem for path in (FIXTURES / "plans").iterdir())
 STACK = Stack("empire/python:3", Version.of("3.13"))
 
 
@@ -32,7 +35,6 @@ def test_an_app_gets_its_plan(name: str, tmp_path: Path) -> None:
             shown = f"refused:\n{refusal}\n"
     snapshot = FIXTURES / "plans" / f"{name}.txt"
     if os.environ.get("UPDATE_PLANS"):
-        snapshot.parent.mkdir(exist_ok=True)
         snapshot.write_text(shown)
     assert shown == snapshot.read_text()
 

@@ -85,7 +85,8 @@ class _Pump:
     def __init__(self, door: Door, app: AppName, lines: int) -> None:
         self._door = door
         self._loop = asyncio.get_running_loop()
-        self._lines: asyncio.Queue[LogLine] = asyncio.Queue(_AHEAD)
+        self._lines: asyncio.Queue[LogLine] = asyncio.Queue()
+        self._room = threading.Semaphore(_AHEAD)
         self._closed = threading.Event()
         self._has_ended = False
         threading.Thread(
@@ -95,9 +96,11 @@ class _Pump:
     async def next(self) -> LogLine | None:
         """Return the next line, or None when none came for a moment."""
         try:
-            return await asyncio.wait_for(self._lines.get(), 0.25)
+            line = await asyncio.wait_for(self._lines.get(), 0.25)
         except TimeoutError:
             return None
+        self._room.release()
+        return line
 
     @property
     def is_dry(self) -> bool:
@@ -111,10 +114,8 @@ class _Pump:
         try:
             found = self._door.platform.logs.follow(app, lines)
             for line in found:
-                if self._closed.is_set() or self._door.stopping.is_set():
+                if not self._is_wanted or (line is not None and not self._put(line)):
                     break
-                if line is not None:
-                    self._put(line)
             if isinstance(found, Generator):
                 found.close()
         except Exception:
@@ -122,12 +123,17 @@ class _Pump:
         finally:
             self._has_ended = True
 
-    def _put(self, line: LogLine) -> None:
-        while not self._closed.is_set() and not self._door.stopping.is_set():
-            if self._lines.qsize() < _AHEAD:
-                self._loop.call_soon_threadsafe(self._lines.put_nowait, line)
-                return
-            self._closed.wait(0.05)
+    def _put(self, line: LogLine) -> bool:
+        """Hand the line over once there is room; False when nobody wants it any more."""
+        while not self._room.acquire(timeout=0.1):
+            if not self._is_wanted:
+                return False
+        self._loop.call_soon_threadsafe(self._lines.put_nowait, line)
+        return True
+
+    @property
+    def _is_wanted(self) -> bool:
+        return not (self._closed.is_set() or self._door.stopping.is_set())
 
 
 def _event(line: LogLine) -> bytes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import structlog
 
 from apiserver import ApiServer
 from deployer.worker import Worker
@@ -25,6 +26,15 @@ from tests.fakes import (
     FakeRouter,
     FakeScheduler,
     FakeSources,
+)
+
+# The default shows a fault with all variables of all frames, which takes seconds.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.processors.format_exc_info,
+        structlog.processors.KeyValueRenderer(),
+    ]
 )
 
 ACCEPT = "application/vnd.heroku+json; version=3"

@@ -1,4 +1,5 @@
 import httpx
+import pytest
 
 from empire.access import Actor
 from empire.errors import Unavailable
@@ -101,3 +102,16 @@ def test_a_destroy_that_fails_says_why(http: httpx.Client, site: Site) -> None:
     assert (answer.status_code, answer.json()["id"]) == (503, "unavailable")
     assert answer.json()["message"] == "The router does not answer."
     assert http.delete("/apps/sticky").status_code == 200
+
+
+def test_a_destroy_that_takes_long_is_answered_before_the_client_gives_up(
+    http: httpx.Client, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apiserver.apps.DESTROY_SECONDS", 0.1)
+    gate = site.router.hold("remove")
+    http.post("/apps", json={"name": "slow-to-go"})
+
+    answer = http.delete("/apps/slow-to-go")
+    gate.set()
+
+    assert (answer.status_code, answer.json()["name"]) == (202, "slow-to-go")

@@ -2,6 +2,7 @@ import httpx
 import pytest
 
 from empire.access import Actor
+from empire.errors import Unavailable
 from empire.manifest import LogLine
 from empire.names import AppName
 from empire.secrets import Secret
@@ -94,3 +95,38 @@ def test_an_old_or_foreign_ticket_opens_nothing(site: Site, content: str) -> Non
     ticket = site.store.vault.seal(Secret(content)).decode()
 
     assert httpx.get(f"{site.url}/logs/{ticket}", trust_env=False).status_code == 404
+
+
+def test_a_log_that_cannot_be_read_ends_the_tail_and_not_the_server(
+    http: httpx.Client, site: Site, app: str
+) -> None:
+    site.logs.fail("follow", Unavailable("The engine does not answer."))
+    url = http.post(app, json={"tail": True}).json()["logplex_url"]
+
+    assert httpx.get(url, trust_env=False, timeout=30).text == ""
+    assert http.get("/account").status_code == 200
+
+
+def test_a_stream_that_breaks_is_cut_so_that_the_client_sees_it(
+    http: httpx.Client, site: Site, app: str
+) -> None:
+    site.logs.fail("recent", Unavailable("The engine does not answer."))
+    url = http.post(app, json={}).json()["logplex_url"]
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        httpx.get(url, trust_env=False, timeout=30)
+    assert http.get("/account").status_code == 200
+
+
+def test_a_slow_reader_does_not_fill_the_servers_memory(
+    http: httpx.Client, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apiserver.tails._AHEAD", 2)
+    http.post("/apps", json={"name": "chatty"})
+    for number in range(50):
+        site.logs.write(AppName("chatty"), LogLine(AT + number, "app", "web.1", f"{number}"))
+    url = http.post("/apps/chatty/log-sessions", json={"tail": True}).json()["logplex_url"]
+
+    with httpx.stream("GET", url, trust_env=False, timeout=30) as answer:
+        lines = (line for line in answer.iter_lines() if line.startswith("data"))
+        assert [next(lines).split()[-1] for _ in range(50)] == [str(n) for n in range(50)]

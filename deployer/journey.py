@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlmodel import Session
 
-from empire import apps, deployments, leases, releases
+from empire import apps, deployments, leases, manifests, releases
 from empire.apps import App
 from empire.deployments import Deployment, Kind, Step
 from empire.errors import EmpireError, NotFound
 from empire.events import Event, masked
 from empire.manifest import Manifest, Source, Target
-from empire.names import AppName, Hostname
+from empire.names import Hostname
 from empire.platform import IsCancelled, Platform
 from empire.secrets import Secret
 from empire.store import Store
@@ -63,17 +63,14 @@ class Journey:
     def manifest(self) -> Manifest | None:
         """Return what the scheduler shall run; None where the app has no image yet."""
         with self.store.reading() as session:
-            release = releases.find(session, self.app.id, str(self.deployment.version))
-            if release.image is None:
-                return None
-            names = apps.hostnames(session, self.app)
-            return releases.manifest_of(session, release, self.app, names, self.number)
+            return manifests.of_deployment(session, self.app, self.deployment)
 
     def url(self) -> str:
         """Return where the app answers; empty where nothing of it takes requests."""
         targets = self.targets
         if targets is None:  # after a restart
-            targets = targets_of(self.platform, self.app.name, self.number)
+            with self.store.reading() as session:
+                targets = targets_of(self.platform, manifests.live(session, self.app))
         return self.platform.router.url(self.hostnames[0]) if targets else ""
 
     def say(self, event: Event) -> None:
@@ -112,12 +109,12 @@ def begin(
     return Journey(store, platform, owner, deployment, app, is_cancelled, secrets=_secrets(values))
 
 
-def targets_of(platform: Platform, app: AppName, deployment: int) -> tuple[Target, ...]:
-    """Return where the web dynos that one deployment started take requests now."""
-    dynos = platform.scheduler.dynos(app)
-    return tuple(
-        d.target for d in dynos if d.deployment == deployment and d.target and d.state == "up"
-    )
+def targets_of(platform: Platform, manifest: Manifest | None) -> tuple[Target, ...]:
+    """Return where the web dynos of the manifest take requests now."""
+    if manifest is None:
+        return ()
+    dynos = platform.scheduler.dynos(manifest.app)
+    return tuple(d.target for d in dynos if manifest.holds(d) and d.target and d.state == "up")
 
 
 def _secrets(values: list[Secret]) -> list[str]:

@@ -7,7 +7,7 @@ the next station together. Each may run again after a crash: it looks first, the
 from collections.abc import Callable
 
 from deployer.journey import Journey
-from empire import builds, config_vars, deployments, events, leases, releases, remains
+from empire import builds, config_vars, deployments, events, leases, manifests, releases, remains
 from empire.apps import App
 from empire.builds import Build
 from empire.deployments import Deployment, Kind, Step
@@ -37,6 +37,9 @@ def release(journey: Journey) -> Stream[None]:
                 session, app, builds.image_of(build), text, deployment.commit, by=actor
             )
             build.release_id = made.id
+        elif deployment.kind == Kind.ROLLBACK:
+            to = deployments.rollback_target_of(session, deployment)
+            made = releases.of_rollback(session, app, to, by=actor)
         else:
             config = releases.config_of(session, releases.newest(session, app.id))
             config = config_vars.applied(config, deployments.change_of(session, deployment))
@@ -63,11 +66,11 @@ def start(journey: Journey) -> Stream[None]:
     if manifest is None:  # config vars before the first version: they wait for it in their release
         with journey.advancing(Step.LIVE):
             return
-    count = sum(process.quantity for process in manifest.processes)
+    count = sum(start == manifest.deployment for _, _, start in manifest.places())
     yield Stage(f"Starting v{manifest.version} ({count} {'dyno' if count == 1 else 'dynos'})")
     journey.targets = yield from journey.platform.scheduler.start(manifest, journey.is_cancelled)
-    with journey.advancing(Step.STARTED):
-        pass
+    with journey.advancing(Step.STARTED) as (_, deployment):
+        deployment.version = manifest.version
 
 
 def route(journey: Journey) -> Stream[None]:
@@ -87,8 +90,10 @@ def route(journey: Journey) -> Stream[None]:
             app = session.get_one(App, journey.app.id)
             app.released_at = app.updated_at = now()
             app.deploy_branch = deployment.ref.removeprefix("refs/heads/") or app.deploy_branch
-            made = releases.find(session, app.id, str(deployment.version))
-            releases.finish(session, made, Status.SUCCEEDED)
+            manifests.went_live(session, app, manifest)
+            if deployment.kind in deployments.MAKING_RELEASES:
+                made = releases.find(session, app.id, str(deployment.version))
+                releases.finish(session, made, Status.SUCCEEDED)
 
 
 def destroy(journey: Journey) -> Stream[None]:
@@ -117,6 +122,13 @@ STORY: dict[tuple[Kind, Step], Callable[[Journey], Stream[None]]] = {
     (Kind.CONFIG, Step.BUILT): release,
     (Kind.CONFIG, Step.RELEASED): start,
     (Kind.CONFIG, Step.STARTED): route,
+    (Kind.ROLLBACK, Step.BUILT): release,
+    (Kind.ROLLBACK, Step.RELEASED): start,
+    (Kind.ROLLBACK, Step.STARTED): route,
+    (Kind.SCALE, Step.PREPARED): start,
+    (Kind.SCALE, Step.STARTED): route,
+    (Kind.RESTART, Step.PREPARED): start,
+    (Kind.RESTART, Step.STARTED): route,
     (Kind.DESTROY, Step.RECEIVED): destroy,
 }
 

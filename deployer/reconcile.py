@@ -7,7 +7,7 @@ import structlog
 from sqlmodel import select
 
 from deployer.journey import targets_of
-from empire import apps, deployments, releases, remains
+from empire import manifests, remains
 from empire.apps import App
 from empire.errors import EmpireError
 from empire.manifest import Dyno, Manifest
@@ -44,10 +44,9 @@ def refresh_route(store: Store, platform: Platform, name: AppName) -> None:
         return
     with store.turns.of(app.id):
         with store.reading() as session:
-            live = remains.live_number(session, app.id)
-            names = apps.hostnames(session, app)
+            live = manifests.live(session, app)
         if live:
-            platform.router.switch(name, names, targets_of(platform, name, live))
+            platform.router.switch(name, live.hostnames, targets_of(platform, live))
 
 
 def _reconcile_app(
@@ -55,22 +54,19 @@ def _reconcile_app(
 ) -> threading.Thread | None:
     mine = [dyno for dyno in running if dyno.app == app.name]
     with store.reading() as session:
-        live = remains.live_number(session, app.id)
+        live = manifests.live(session, app)
         awaited = {d.number for d in remains.unsettled_of(session, app.id)}
-    for number in sorted({dyno.deployment for dyno in mine} - awaited - {live}):
-        # What is older than a live one that is not settled still drains; settling stops it.
-        if number > live or live not in awaited:
-            platform.scheduler.stop(app.name, number)
-    manifest = _live_manifest(store, app, live)
-    if manifest is None:
+    for number in _unknown(mine, live) - awaited:
+        platform.scheduler.stop(app.name, number)
+    if live is None:
         return None
+    # What is older than a live one that is not settled still drains; settling stops it.
+    if live.deployment not in awaited:
+        platform.scheduler.retire(live)
     refresh_route(store, platform, app.name)
-    wished = sum(process.quantity for process in manifest.processes)
-    if sum(dyno.deployment == live for dyno in mine) >= wished:
+    if sum(live.holds(dyno) for dyno in mine) >= len(live.places()):
         return None
-    thread = threading.Thread(
-        target=_bring_back, args=(store, platform, app, manifest), daemon=True
-    )
+    thread = threading.Thread(target=_bring_back, args=(store, platform, app, live), daemon=True)
     thread.start()
     return thread
 
@@ -84,7 +80,10 @@ def _bring_back(store: Store, platform: Platform, app: App, manifest: Manifest) 
         for _ in platform.scheduler.start(manifest, is_passed):
             pass
         if is_passed():  # by a newer version, which retired what it saw of this one
-            platform.scheduler.retire(manifest.app, manifest.deployment + 1)
+            with store.reading() as session:
+                newer = manifests.live(session, app)
+            if newer:
+                platform.scheduler.retire(newer)
         refresh_route(store, platform, manifest.app)
     except EmpireError as error:
         log.warning("app could not be brought back", app=manifest.app, error=str(error))
@@ -92,16 +91,10 @@ def _bring_back(store: Store, platform: Platform, app: App, manifest: Manifest) 
         log.exception("app could not be brought back", app=manifest.app)
 
 
-def _live_manifest(store: Store, app: App, live: int) -> Manifest | None:
-    if not live or app.is_leaving:
-        return None
-    with store.reading() as session:
-        carried = deployments.find(session, str(live))
-        release = releases.find(session, app.id, str(carried.version))
-        if release.image is None:
-            return None
-        names = apps.hostnames(session, app)
-        return releases.manifest_of(session, release, app, names, live)
+def _unknown(running: list[Dyno], live: Manifest | None) -> set[int]:
+    """Return the deployments whose dynos nothing that is written explains."""
+    newest = live.deployment if live else 0
+    return {dyno.deployment for dyno in running if dyno.deployment > newest}
 
 
 def _apps(store: Store) -> dict[AppName, App]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from deployer.journey import Journey, targets_of
-from empire import leases, releases, remains
+from empire import leases, manifests, releases, remains
 from empire.deployments import Kind, Step
 from empire.names import AppName, ImageRef
 
@@ -86,16 +86,21 @@ def restore_route(journey: Journey) -> None:
     with journey.store.turns.of(journey.app.id):
         with journey.store.reading() as session:
             leases.held(session, journey.number, journey.owner)
-            live = remains.live_number(session, journey.app.id)
-        targets = targets_of(journey.platform, journey.app.name, live)
+            live = manifests.live(session, journey.app)
+        targets = targets_of(journey.platform, live)
         journey.platform.router.switch(journey.app.name, journey.hostnames, targets)
 
 
 def _retire_older(journey: Journey) -> None:
+    with journey.store.reading() as session:
+        leases.held(session, journey.number, journey.owner)
+        live = manifests.live(session, journey.app)
+    if live is None:
+        return
     dynos = journey.platform.scheduler.dynos(journey.app.name)
-    old = tuple(d.target for d in dynos if d.deployment < journey.number and d.target)
-    journey.platform.router.drain(old)
-    journey.platform.scheduler.retire(journey.app.name, journey.number)
+    old = [d for d in dynos if d.deployment <= live.deployment and not live.holds(d)]
+    journey.platform.router.drain(tuple(dyno.target for dyno in old if dyno.target))
+    journey.platform.scheduler.retire(live)
 
 
 def _prune(journey: Journey, running_builds: Builds) -> None:

@@ -4,8 +4,8 @@ r"""Deployments: each the journey of one change to live, as a row with a step an
         \__________\_________\__________\__________\____> FAILED, CANCELLED, SUPERSEDED
 
 A door calls `submit_...` and `follow`; the worker claims rows (empire.leases) and advances them.
-A change of config enters at BUILT, since its image is there already. Releases are made when the
-deployment's turn comes and not before, so their order is the order in which they went live.
+A change of config and a rollback enter at BUILT, since their image is there already; scaling and
+restarting, which make no release, at PREPARED. Releases are made when the deployment's turn comes and not before, so their order is the order in which they went live.
 """
 
 import json
@@ -23,9 +23,10 @@ from empire.apps import App, missing
 from empire.builds import Build
 from empire.errors import Cancelled, Conflict, EmpireError, NotFound, Superseded
 from empire.events import Event, Failed, Line, Live, Quiet, is_last
+from empire.formation import ANEW, Change
 from empire.manifest import Source
 from empire.names import Sha, shown, whole_number
-from empire.releases import Status
+from empire.releases import Release, Status
 from empire.secrets import Secret
 from empire.store import Store, UtcDateTime, new_id, now, store_of, stored
 
@@ -52,7 +53,19 @@ class Kind(StrEnum):
 
     PUSH = "push"
     CONFIG = "config"
+    ROLLBACK = "rollback"
+    SCALE = "scale"
+    RESTART = "restart"
     DESTROY = "destroy"
+
+
+MAKING_RELEASES = (Kind.PUSH, Kind.CONFIG, Kind.ROLLBACK)
+ENTRANCES = {
+    Kind.CONFIG: Step.BUILT,
+    Kind.ROLLBACK: Step.BUILT,
+    Kind.SCALE: Step.PREPARED,
+    Kind.RESTART: Step.PREPARED,
+}
 
 
 class Deployment(SQLModel, table=True):
@@ -156,10 +169,44 @@ def submit_config(
     """Return the deployment of a change of config vars; None as a value removes a var."""
     app = _locked(session, app)
     plain = {name: value and value.reveal() for name, value in changes.items()}
-    change = store_of(session).vault.seal(Secret(json.dumps(plain)))
-    deployment = _submitted(session, app, Kind.CONFIG, by, change=change, subject=description)
-    _tell_who_is_ahead(session, deployment)
-    return deployment
+    return _submitted_change(session, app, Kind.CONFIG, json.dumps(plain), description, by)
+
+
+def submit_rollback(session: Session, app: App, to: Release, *, by: Actor) -> Deployment:
+    """Return the deployment that brings back image and config of an earlier release.
+
+    Raises Conflict when that release cannot run any more: nothing is touched then.
+    """
+    app = _locked(session, app)
+    kept = releases.kept_images(session, app.id, store_of(session).settings.releases_kept)
+    if to.status != Status.SUCCEEDED or to.image is None:
+        raise Conflict(
+            f"{to.label} cannot be gone back to.",
+            why="It never ran." if to.image else "It has no image.",
+            fix="`empire releases` shows which succeeded.",
+        )
+    if to.image not in kept:
+        raise Conflict(
+            f"The image of {to.label} is gone.",
+            why=f"Images of the newest {store_of(session).settings.releases_kept} releases are kept.",
+            fix=f"Push its commit again: {to.commit[:8] or 'none is known'}",
+        )
+    record(session, by, "rollback", app.name, to.label)
+    return _submitted_change(
+        session, app, Kind.ROLLBACK, str(to.version), f"Rollback to {to.label}", by
+    )
+
+
+def submit_formation(session: Session, app: App, change: Change, *, by: Actor) -> Deployment:
+    """Return the deployment that scales or restarts. Raises Conflict when nothing is live."""
+    app = _locked(session, app)
+    if releases.newest(session, app.id).image is None:
+        raise Conflict(
+            f"{app.name} has no version that could run.", fix="Push one: git push empire main"
+        )
+    kind = Kind.SCALE if change.scales else Kind.RESTART
+    record(session, by, f"ps:{kind}", app.name, change.described())
+    return _submitted_change(session, app, kind, change.to_json(), change.described(), by)
 
 
 def submit_destroy(session: Session, app: App, *, by: Actor) -> Deployment:
@@ -195,10 +242,21 @@ def cancel(session: Session, deployment: Deployment, *, by: Actor) -> None:
     record(session, by, "deploys:cancel", detail=str(deployment.number))
 
 
+def rollback_target_of(session: Session, deployment: Deployment) -> Release:
+    """Return the release that a rollback goes back to."""
+    return releases.find(session, deployment.app_id, _carried(session, deployment))
+
+
+def formation_change_of(session: Session, deployment: Deployment) -> Change:
+    """Return how the deployment changes the formation; a new version starts everything anew."""
+    if deployment.kind in MAKING_RELEASES:
+        return ANEW
+    return Change.from_json(_carried(session, deployment))
+
+
 def change_of(session: Session, deployment: Deployment) -> dict[str, Secret | None]:
     """Return the change of config vars that the deployment carries."""
-    assert deployment.change is not None
-    plain = json.loads(store_of(session).vault.unseal(deployment.change).reveal())
+    plain = json.loads(_carried(session, deployment))
     return {name: None if value is None else Secret(value) for name, value in plain.items()}
 
 
@@ -219,7 +277,7 @@ def end(
     build = session.get(Build, deployment.id)
     if build:
         builds.fail(session, build)
-    if deployment.version:
+    if deployment.version and deployment.kind in MAKING_RELEASES:
         made = releases.find(session, deployment.app_id, str(deployment.version))
         releases.finish(session, made, Status.FAILED)
 
@@ -295,7 +353,7 @@ def _submitted(
     subject: str = "",
 ) -> Deployment:
     deployment = Deployment(
-        app_id=app.id, kind=kind, step=Step.BUILT if kind == Kind.CONFIG else Step.RECEIVED,
+        app_id=app.id, kind=kind, step=ENTRANCES.get(kind, Step.RECEIVED),
         user_id=by.user_id, name=by.name, email=by.email, via=by.via, ref=ref, change=change, subject=subject,
     )  # fmt: skip
     if source:
@@ -304,6 +362,20 @@ def _submitted(
     session.add(deployment)
     session.flush()
     return deployment
+
+
+def _submitted_change(
+    session: Session, app: App, kind: Kind, change: str, subject: str, by: Actor
+) -> Deployment:
+    sealed = store_of(session).vault.seal(Secret(change))
+    deployment = _submitted(session, app, kind, by, change=sealed, subject=subject)
+    _tell_who_is_ahead(session, deployment)
+    return deployment
+
+
+def _carried(session: Session, deployment: Deployment) -> str:
+    assert deployment.change is not None
+    return store_of(session).vault.unseal(deployment.change).reveal()
 
 
 def _locked(session: Session, app: App) -> App:

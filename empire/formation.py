@@ -1,7 +1,10 @@
 """Formation: how many dynos of each process type, and how large."""
 
+import json
 import re
+from dataclasses import dataclass, field
 
+from sqlalchemy import JSON
 from sqlmodel import Field, Session, SQLModel, select
 
 from empire.errors import InvalidInput
@@ -17,10 +20,14 @@ SIZES = {
 }
 _CUSTOM = re.compile(r"(?P<units>\d{1,6}):(?P<amount>\d{1,6})(?P<unit>mb|gb)", re.IGNORECASE)
 MIN_MEMORY_MIB = 16
+ALL = "*"
 
 
 class Formation(SQLModel, table=True):
-    """The wished quantity and size of one process type of an app."""
+    """Quantity and size of one process type of an app, as they are live or, before that, wished.
+
+    `starts` says of each dyno, by index, which deployment started it.
+    """
 
     __tablename__ = "formation"
 
@@ -29,6 +36,62 @@ class Formation(SQLModel, table=True):
     type: ProcessType = Field(primary_key=True)
     quantity: int
     size: str
+    starts: list[int] = Field(default_factory=list, sa_type=JSON)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How a deployment changes the formation; what it does not name stays as it is.
+
+    `scales` maps process types to quantity and size. `restarts` names process types or dynos, such
+    as web or web.1, or with ALL everything.
+    """
+
+    scales: dict[str, tuple[int, str]] = field(default_factory=dict)
+    restarts: tuple[str, ...] = ()
+
+    def quantity(self, row: Formation) -> int:
+        """Return how many dynos of the row's type there shall be."""
+        return self.scales[row.type][0] if row.type in self.scales else row.quantity
+
+    def size(self, row: Formation) -> str:
+        """Return how large they shall be."""
+        return self.scales[row.type][1] if row.type in self.scales else row.size
+
+    def starts(self, row: Formation, deployment: int) -> tuple[int, ...]:
+        """Return which deployment starts each dyno of the type.
+
+        One of another size is another dyno; of the same size those that run go on.
+        """
+        if self.size(row) != row.size or not {ALL, row.type}.isdisjoint(self.restarts):
+            return (deployment,) * self.quantity(row)
+        known = [*row.starts, *[deployment] * self.quantity(row)][: self.quantity(row)]
+        return tuple(
+            deployment if f"{row.type}.{index}" in self.restarts else start
+            for index, start in enumerate(known, start=1)
+        )
+
+    def described(self) -> str:
+        """Return the change in words."""
+        scaled = [f"{type_}={quantity}:{size}" for type_, (quantity, size) in self.scales.items()]
+        if scaled:
+            return f"Scale {', '.join(scaled)}"
+        return f"Restart {', '.join(self.restarts) if ALL not in self.restarts else 'all dynos'}"
+
+    def to_json(self) -> str:
+        """Return the change as text."""
+        return json.dumps({"scales": self.scales, "restarts": self.restarts})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Change":
+        """Return the change that the text holds."""
+        plain = json.loads(text)
+        scales = {type_: (quantity, size) for type_, (quantity, size) in plain["scales"].items()}
+        return cls(scales, tuple(plain["restarts"]))
+
+
+ANEW = Change(restarts=(ALL,))  # what a new version does
+KEPT = Change()
 
 
 def of(session: Session, app_id: str) -> dict[ProcessType, Formation]:

@@ -49,13 +49,18 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process type as it shall run. An empty command means the image's own."""
+    """One process type as it shall run. An empty command means the image's own.
+
+    `starts` says of each dyno, by index, which deployment asked for it to start: a dyno that an
+    earlier one started stays as it is. Empty means that the manifest's own deployment starts all.
+    """
 
     type: ProcessType
     command: str
     quantity: int
     size: Size
     health_path: str | None = None
+    starts: tuple[int, ...] = ()
 
     @property
     def is_routed(self) -> bool:
@@ -78,6 +83,19 @@ class Manifest:
     processes: tuple[Process, ...]
     hostnames: tuple[Hostname, ...]
     env: dict[str, Secret] = field(default_factory=dict)
+
+    def places(self) -> list[tuple[Process, int, int]]:
+        """Return every dyno that shall run: its process, its index, the deployment that starts it."""
+        return [
+            (process, index, process.starts[index - 1] if process.starts else self.deployment)
+            for process in self.processes
+            for index in range(1, process.quantity + 1)
+        ]
+
+    def holds(self, dyno: "Dyno") -> bool:
+        """Tell whether a running dyno is one of these."""
+        wanted = {(process.type, index, start) for process, index, start in self.places()}
+        return (dyno.process, dyno.index, dyno.deployment) in wanted
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,10 +71,11 @@ class Scheduler(Protocol):
         """
         ...
 
-    def retire(self, app: AppName, before: int) -> None:
-        """Stop and remove every dyno of the app whose deployment number is lower than `before`.
+    def retire(self, manifest: Manifest) -> None:
+        """Stop and remove the app's dynos that the manifest does not hold, but none that is newer.
 
-        Each gets SIGTERM, then its grace, then SIGKILL.
+        Newer is what a later deployment than the manifest's started. Each gets SIGTERM, then its
+        grace, then SIGKILL.
         """
         ...
 

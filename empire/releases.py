@@ -11,13 +11,16 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from empire import formation
 from empire.actors import Actor
 from empire.errors import NotFound
-from empire.manifest import Image, Manifest, Process
-from empire.names import Hostname, ImageRef, shown, whole_number
+from empire.manifest import Image
+from empire.names import ImageRef, shown, whole_number
 from empire.secrets import Secret
 from empire.store import UtcDateTime, new_id, now, store_of, stored
 
 if TYPE_CHECKING:
     from empire.apps import App
+
+
+CARRIED = ("image", "processes", "quantities", "health_path", "release_command", "commit")
 
 
 class Status(StrEnum):
@@ -96,11 +99,36 @@ def of_config(
     """
     last = newest(session, app.id)
     release = _next(session, app, description, by)
-    for name in ("image", "processes", "quantities", "health_path", "release_command", "commit"):
+    for name in CARRIED:
         setattr(release, name, getattr(last, name))
     release.config = _sealed(session, config)
     release.status = Status.PENDING if last.image else Status.SUCCEEDED
     return _added(session, release)
+
+
+def of_rollback(session: Session, app: "App", to: Release, *, by: Actor) -> Release:
+    """Return a new release with image, processes and config of an earlier one."""
+    release = _next(session, app, f"Rollback to {to.label}", by)
+    for name in (*CARRIED, "config"):
+        setattr(release, name, getattr(to, name))
+    return _added(session, release)
+
+
+def diff(session: Session, old: Release, new: Release) -> dict[str, tuple[str, str]]:
+    """Return what differs between two releases, as it was and as it is; config vars by name only."""
+    before, after = _shown(session, old), _shown(session, new)
+    names = [*before, *(name for name in after if name not in before)]
+    found = {name: (before.get(name, ""), after.get(name, "")) for name in names}
+    changed = {name: pair for name, pair in found.items() if pair[0] != pair[1]}
+    return {
+        name: (
+            "set" if pair[0] else "",
+            "changed" if pair[0] and pair[1] else "set" if pair[1] else "",
+        )
+        if name.startswith("config ")
+        else pair
+        for name, pair in changed.items()
+    }
 
 
 def finish(session: Session, release: Release, status: Status) -> None:
@@ -152,32 +180,6 @@ def kept_images(session: Session, app_id: str, count: int) -> frozenset[ImageRef
     return frozenset([ImageRef(image) for image in kept if image][:count])
 
 
-def manifest_of(
-    session: Session, release: Release, app: "App", names: tuple[Hostname, ...], deployment: int
-) -> Manifest:
-    """Return what a scheduler needs to run the release in the app's present formation."""
-    assert release.image is not None
-    return Manifest(
-        app=app.name,
-        version=release.version,
-        deployment=deployment,
-        image=ImageRef(release.image),
-        processes=tuple(
-            Process(
-                type=type_,
-                command=release.processes[type_],
-                quantity=row.quantity,
-                size=formation.size_of(row.size),
-                health_path=release.health_path if type_ == "web" else None,
-            )
-            for type_, row in formation.of(session, app.id).items()
-            if type_ in release.processes
-        ),
-        hostnames=names,
-        env=config_of(session, release),
-    )
-
-
 def _next(session: Session, app: "App", description: str, by: Actor) -> Release:
     query = (
         select(Release.version)
@@ -199,6 +201,25 @@ def _added(session: Session, release: Release) -> Release:
     session.add(release)
     session.flush()
     return release
+
+
+def _shown(session: Session, release: Release) -> dict[str, str]:
+    return {
+        "image": release.image or "",
+        "commit": release.commit,
+        **{
+            f"process {type_}": line or "(the image's own)"
+            for type_, line in release.processes.items()
+        },
+        **{
+            f"formation {type_}": f"{wish[0]}:{wish[1]}"
+            for type_, wish in release.quantities.items()
+        },
+        **{
+            f"config {name}": value.reveal() or "(empty)"
+            for name, value in config_of(session, release).items()
+        },
+    }
 
 
 def _sealed(session: Session, config: dict[str, Secret]) -> bytes:

@@ -154,12 +154,18 @@ class FakeScheduler(Scripted):
             self._forget(lambda dyno: dyno.id in started)
             raise
         self._update(manifest, state="up")
-        mine = [dyno for dyno in self.dynos(manifest.app) if dyno.deployment == manifest.deployment]
+        mine = [dyno for dyno in self.dynos(manifest.app) if manifest.holds(dyno)]
         return tuple(dyno.target for dyno in mine if dyno.target)
 
-    def retire(self, app: AppName, before: int) -> None:
-        self._play("retire", app, before)
-        self._forget(lambda dyno: dyno.app == app and dyno.deployment < before)
+    def retire(self, manifest: Manifest) -> None:
+        self._play("retire", manifest)
+        self._forget(
+            lambda dyno: (
+                dyno.app == manifest.app
+                and dyno.deployment <= manifest.deployment
+                and not manifest.holds(dyno)
+            )
+        )
 
     def stop(self, app: AppName, deployment: int | None = None) -> None:
         self._play("stop", app, deployment)
@@ -176,28 +182,24 @@ class FakeScheduler(Scripted):
 
     def _missing(self, manifest: Manifest) -> list[Dyno]:
         with self._lock:
-            wanted = [
-                self._dyno(manifest, process, index)
-                for process in manifest.processes
-                for index in range(1, process.quantity + 1)
-            ]
+            wanted = [self._dyno(manifest, *place) for place in manifest.places()]
             missing = [dyno for dyno in wanted if dyno.id not in self.running]
             self.running.update({dyno.id: dyno for dyno in missing})
             return missing
 
-    def _dyno(self, manifest: Manifest, process: Process, index: int) -> Dyno:
+    def _dyno(self, manifest: Manifest, process: Process, index: int, start: int) -> Dyno:
         self._addresses += 1
         return Dyno(
             app=manifest.app,
             process=process.type,
             index=index,
             version=manifest.version,
-            deployment=manifest.deployment,
+            deployment=start,
             state="starting",
             command=process.command,
             size=process.size.name,
             started_at=time.time(),
-            id=f"{manifest.app}-d{manifest.deployment}-{process.type}-{index}",
+            id=f"{manifest.app}-d{start}-{process.type}-{index}",
             target=Target(f"10.0.0.{self._addresses}", 8080) if process.is_routed else None,
         )
 
@@ -211,7 +213,7 @@ class FakeScheduler(Scripted):
     def _update(self, manifest: Manifest, state: str) -> None:
         with self._lock:
             for id_, dyno in self.running.items():
-                if (dyno.app, dyno.deployment) == (manifest.app, manifest.deployment):
+                if dyno.app == manifest.app and manifest.holds(dyno):
                     self.running[id_] = replace(dyno, state=state)
 
     def _forget(self, is_meant: Callable[[Dyno], bool]) -> None:

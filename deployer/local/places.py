@@ -15,11 +15,12 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One dyno that a manifest asks for."""
+    """One dyno that a manifest asks for, and the deployment that starts it."""
 
     manifest: Manifest
     process: Process
     index: int
+    start: int
 
     @property
     def dyno(self) -> str:
@@ -35,20 +36,13 @@ class Place:
 
     def name(self, instance: str) -> str:
         """Return the container's name: the same whenever the same dyno is asked for."""
-        manifest = self.manifest
-        return (
-            f"empire-{instance}-{manifest.app}-d{manifest.deployment}"
-            f"-{self.process.type}-{self.index}"
-        )
+        app = self.manifest.app
+        return f"empire-{instance}-{app}-d{self.start}-{self.process.type}-{self.index}"
 
 
 def places(manifest: Manifest) -> list[Place]:
     """Return every dyno that the manifest asks for."""
-    return [
-        Place(manifest, process, index)
-        for process in manifest.processes
-        for index in range(1, process.quantity + 1)
-    ]
+    return [Place(manifest, process, index, start) for process, index, start in manifest.places()]
 
 
 def creation(
@@ -87,7 +81,7 @@ def labels(place: Place, instance: str) -> dict[str, str]:
         "empire.instance": instance,
         "empire.app": manifest.app,
         "empire.version": str(manifest.version),
-        "empire.deployment": str(manifest.deployment),
+        "empire.deployment": str(place.start),
         "empire.process": process.type,
         "empire.index": str(place.index),
         "empire.size": process.size.name,

@@ -57,11 +57,15 @@ class DockerScheduler:
                 self._undo(moving)
                 raise
 
-    def retire(self, app: AppName, before: int) -> None:
-        """Stop and remove every dyno of the app whose deployment number is lower than `before`."""
-        old = [one["Id"] for one in self._list(app) if deployment_of(one) < before]
+    def retire(self, manifest: Manifest) -> None:
+        """Stop and remove the app's dynos that the manifest does not hold, but none that is newer."""
+        old = [
+            row["Id"]
+            for row in self._list(manifest.app)
+            if deployment_of(row) <= manifest.deployment and not manifest.holds(dyno_of(row))
+        ]
         grace_seconds = self._settings.stop_grace_seconds
-        with speaking(f"stop the old dynos of {app}"):
+        with speaking(f"stop the old dynos of {manifest.app}"):
             _each(old, lambda container: containers.stop(self._engine, container, grace_seconds))
 
     def stop(self, app: AppName, deployment: int | None = None) -> None:

@@ -1,8 +1,11 @@
 """What every scheduler does, whatever it runs dynos on."""
 
+from dataclasses import replace
+
 import pytest
 
 from empire.errors import Cancelled, StartFailed
+from empire.manifest import Manifest
 from empire.names import AppName
 from tests.contracts.labs import Lab, manifest
 from tests.fakes import never
@@ -63,7 +66,7 @@ def test_new_runs_beside_old_until_old_is_retired(lab: Lab) -> None:
 
     assert all(lab.answers(target) for target in (*old, *new))
 
-    lab.scheduler.retire(APP, before=2)
+    lab.scheduler.retire(manifest(lab, 2))
 
     assert [dyno.deployment for dyno in lab.scheduler.dynos(APP)] == [2]
     assert lab.answers(new[0])
@@ -71,8 +74,8 @@ def test_new_runs_beside_old_until_old_is_retired(lab: Lab) -> None:
 
 def test_retire_may_be_repeated(lab: Lab) -> None:
     result(lab.scheduler.start(manifest(lab, 1), never))
-    lab.scheduler.retire(APP, before=2)
-    lab.scheduler.retire(APP, before=2)
+    for _ in range(2):
+        lab.scheduler.retire(manifest(lab, 2))
 
     assert lab.scheduler.dynos(APP) == []
 
@@ -91,7 +94,7 @@ def test_apps_do_not_touch_each_other(lab: Lab) -> None:
     result(lab.scheduler.start(manifest(lab, 2, app=OTHER), never))
     assert {dyno.app for dyno in lab.scheduler.dynos()} == {APP, OTHER}
 
-    lab.scheduler.retire(APP, before=9)
+    lab.scheduler.retire(manifest(lab, 9))
     lab.scheduler.stop(APP)
 
     assert [dyno.app for dyno in lab.scheduler.dynos()] == [OTHER]
@@ -130,3 +133,35 @@ def test_an_abandoned_start_leaves_nothing(lab: Lab) -> None:
     stream.close()
 
     assert lab.scheduler.dynos(APP) == []
+
+
+def test_scaling_up_starts_only_what_is_missing_and_down_stops_only_what_is_too_many(
+    lab: Lab,
+) -> None:
+    first = result(lab.scheduler.start(manifest(lab, 1), never))
+    up = result(lab.scheduler.start(with_starts(manifest(lab, 2, web=3), (1, 2, 2)), never))
+    lab.scheduler.retire(with_starts(manifest(lab, 2, web=3), (1, 2, 2)))
+
+    assert len(up) == 3
+    assert set(first) < set(up)
+    assert [d.deployment for d in lab.scheduler.dynos(APP)] == [1, 2, 2]
+
+    down = with_starts(manifest(lab, 3, web=2), (1, 2))
+    assert len(result(lab.scheduler.start(down, never))) == 2
+    lab.scheduler.retire(down)
+
+    assert [(d.index, d.deployment) for d in lab.scheduler.dynos(APP)] == [(1, 1), (2, 2)]
+
+
+def test_retire_leaves_newer_dynos_alone(lab: Lab) -> None:
+    for deployment in (1, 2):
+        result(lab.scheduler.start(manifest(lab, deployment), never))
+
+    lab.scheduler.retire(manifest(lab, 1))
+
+    assert [dyno.deployment for dyno in lab.scheduler.dynos(APP)] == [1, 2]
+
+
+def with_starts(wanted: Manifest, starts: tuple[int, ...]) -> Manifest:
+    web, *others = wanted.processes
+    return replace(wanted, processes=(replace(web, starts=starts), *others))

@@ -135,7 +135,7 @@ class TestCommand:
         reader.start()
 
         began = time.monotonic()
-        local.scheduler.retire(APP, before=2)
+        local.scheduler.retire(manifest(local, 2, web=0))
 
         reader.join(5)
         assert b"goodbye" in b"".join(written)
@@ -146,7 +146,7 @@ class TestCommand:
         hasty = DockerScheduler(local.settings.model_copy(update={"stop_grace_seconds": 1}))
 
         began = time.monotonic()
-        hasty.retire(APP, before=2)
+        hasty.retire(manifest(local, 2, web=0))
 
         assert 1 <= time.monotonic() - began < 4
         assert local.container_names() == []

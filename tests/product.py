@@ -189,7 +189,7 @@ class Product:
         """Return the ids of this server's images, of one app or of all."""
         labels = [f"empire.instance={self.instance}", *([f"empire.app={app}"] if app else [])]
         with _engine() as engine:
-            return {image.id for image in engine.images.list(filters={"label": labels})}
+            return {image["Id"] for image in engine.api.images(filters={"label": labels})}
 
     def quarantines(self) -> list[Path]:
         """Return the folders of pushes that are not live yet."""
@@ -202,14 +202,11 @@ class Product:
         if not (self.home / "instance").exists():
             return
         shutdown(self.home)
-        with _engine() as engine:
-            label = {"label": f"empire.instance={self.instance}"}
-            for container in engine.containers.list(all=True, filters=label):
-                with contextlib.suppress(docker.errors.APIError):
-                    container.remove(force=True)
-            for image in engine.images.list(filters=label):
-                with contextlib.suppress(docker.errors.APIError):
-                    engine.images.remove(image.id, force=True)
+        with _engine() as engine, contextlib.suppress(docker.errors.APIError):
+            for container in self.containers():
+                engine.api.remove_container(container, force=True)
+            for image in self.images():
+                engine.api.remove_image(image, force=True)
 
     def _prepare_person(self) -> None:
         person = self.folder / "person"

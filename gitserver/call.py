@@ -19,8 +19,13 @@ from gitserver.transport import SshTransport
 class Activity:
     """What a connection does, to tell a client that is slow from one that is gone."""
 
-    busy: int = 0
     moved_at: float = field(default_factory=time.monotonic)
+    _working: set[object] = field(default_factory=set)
+
+    @property
+    def is_working(self) -> bool:
+        """Tell whether a client waits for us."""
+        return bool(self._working)
 
     def touch(self) -> None:
         """Note that something went out."""
@@ -29,11 +34,12 @@ class Activity:
     @contextmanager
     def working(self) -> Iterator[None]:
         """Mark a time in which the client waits for us and may be silent."""
-        self.busy += 1
+        mark = object()
+        self._working.add(mark)
         try:
             yield
         finally:
-            self.busy -= 1
+            self._working.discard(mark)
             self.touch()
 
 

@@ -1,13 +1,20 @@
 """From a checked source to a deployment, and its story back to the pusher."""
 
+import time
+from pathlib import Path
+
 from empire import access, deployments
 from empire.access import Permission
 from empire.deployments import Deployment
 from empire.errors import EmpireError
 from empire.events import Failed
 from empire.manifest import Source
+from gitserver import errors
 from gitserver.call import Call
 from gitserver.reply import Reply
+
+LANDING_SECONDS = 10.0
+LOOK_SECONDS = 1.0  # how soon it is noticed that the pusher is gone
 
 
 def submit(call: Call, source: Source, ref: str) -> tuple[Deployment, bool]:
@@ -22,9 +29,22 @@ def follow(call: Call, deployment: Deployment, reply: Reply) -> EmpireError | No
 
     When the pusher is gone there is nobody to tell, and the deployment goes on without us.
     """
-    quiet = call.door.settings.ssh_keepalive_seconds
+    quiet = min(call.door.settings.ssh_keepalive_seconds, LOOK_SECONDS)
     for event in deployments.follow(call.door.store, deployment.id, quiet_seconds=quiet):
         reply.show(event)
+        if reply.is_gone:
+            return errors.cut_off()
         if isinstance(event, Failed):
             return EmpireError(event.what, why=event.why, fix=event.fix)
+    _wait_until_landed(deployment)
     return None
+
+
+def _wait_until_landed(deployment: Deployment) -> None:
+    """Give the worker a moment to set the ref, so that a fetch right after the push sees it.
+
+    The quarantine goes when the commit has landed, or when a newer one took its place.
+    """
+    deadline = time.monotonic() + LANDING_SECONDS
+    while Path(deployment.git_dir).exists() and time.monotonic() < deadline:
+        time.sleep(0.002)

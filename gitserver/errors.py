@@ -116,6 +116,22 @@ def cut_off() -> EmpireError:
     return Unavailable("The push was cut off before it was complete.", fix="Push again.")
 
 
+def disk_full() -> EmpireError:
+    """Say that the objects do not fit on the server's disk."""
+    return Unavailable(
+        "The server's disk is full.", fix="Ask the operator to make room, then push again."
+    )
+
+
+def git_killed(signal: int) -> EmpireError:
+    """Say that the check of the objects was ended from outside."""
+    return Unavailable(
+        f"The check of the push was ended by signal {signal}.",
+        why="The server ran out of memory, or it is stopping.",
+        fix="Push again.",
+    )
+
+
 # One push.
 
 

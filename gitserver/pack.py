@@ -65,7 +65,9 @@ def receive(
         call.transport.divert(call.channel, os.dup(process.stdin.fileno()))
         process.stdin.close()
         complaints = _listen(process.stderr.fileno(), call, progress)
-    if process.returncode != 0:
+    if process.returncode < 0:
+        raise errors.git_killed(-process.returncode)
+    if process.returncode > 0:
         raise _explained(complaints, limit_mib)
 
 
@@ -115,6 +117,8 @@ def _explained(complaints: bytes, limit_mib: int) -> EmpireError:
         return errors.dangerous_entry(entry)
     if b"did not receive expected object" in complaints:
         return errors.missing_object(_words(complaints))
+    if b"No space left" in complaints:
+        return errors.disk_full()
     if b"early EOF" in complaints:
         return errors.cut_off()
     return errors.broken_pack(_words(complaints))

@@ -39,6 +39,7 @@ class Packets(Packetizer):
         super().__init__(sock)
         self.heard_at = time.monotonic()
         self.sinks: dict[int, Sink] = {}
+        self._handshake_ends_at: float | None = None
         self._sock = sock
         self._key: AESGCM | None = None
         self._nonce_head = b""
@@ -47,6 +48,18 @@ class Packets(Packetizer):
         self._buffer = bytearray(BUFFER_BYTES)
         self._view = memoryview(self._buffer)
         self._start = self._end = 0
+
+    def start_handshake(self, timeout: float) -> None:
+        """Begin the handshake's time; paramiko would start a thread for it that outlives us."""
+        self._handshake_ends_at = time.monotonic() + timeout
+
+    def handshake_timed_out(self) -> bool:
+        """Tell whether the handshake had its time."""
+        return self._handshake_ends_at is not None and time.monotonic() > self._handshake_ends_at
+
+    def complete_handshake(self) -> None:
+        """End the handshake's time."""
+        self._handshake_ends_at = None
 
     def set_inbound_cipher(self, block_engine: Any, *args: Any, **options: Any) -> None:
         """Switch to the new key; packets that are already here are opened with it."""
@@ -129,7 +142,9 @@ class Packets(Packetizer):
 
     def _fill(self) -> None:
         """Wait until the socket has something and take all that fits."""
-        if len(self._buffer) - self._end < PACKET_MAX_BYTES:
+        if self._start == self._end:
+            self._start = self._end = 0
+        elif len(self._buffer) - self._end < PACKET_MAX_BYTES + LENGTH_BYTES + TAG_BYTES:
             self._compact()
         while True:
             try:

@@ -38,7 +38,7 @@ def serve(call: Call) -> int:
     except (GitProtocolError, HangupException):
         return 1
     if request.updates:
-        reply = Reply(protocol, request.capabilities, call.activity)
+        reply = Reply(call, protocol, request.capabilities)
         Push(call, request, reply, refs).carry_out()
     return 0
 

@@ -1,11 +1,13 @@
 """What goes back to a pusher: progress, the platform's words, keep-alives, the final report."""
 
+import time
+
 from dulwich.errors import GitProtocolError
 from dulwich.protocol import Protocol, pkt_line
 
 from empire.errors import EmpireError
 from empire.events import Event, Failed, Quiet, masked
-from gitserver.call import Activity
+from gitserver.call import Call
 
 DATA, TALK = 1, 2
 KEEP_ALIVE = b"0005\x01"
@@ -15,12 +17,12 @@ TALK_MAX_BYTES = 999  # side-band's old limit; small pieces also arrive soonest
 class Reply:
     """The way back to one pusher. When the pusher is gone, `is_gone` is true and nothing is sent."""
 
-    def __init__(
-        self, protocol: Protocol, capabilities: frozenset[str], activity: Activity
-    ) -> None:
+    def __init__(self, call: Call, protocol: Protocol, capabilities: frozenset[str]) -> None:
         self.is_gone = False
         self._protocol = protocol
-        self._activity = activity
+        self._channel = call.channel
+        self._activity = call.activity
+        self._keep_alive_seconds = call.door.settings.ssh_keepalive_seconds
         self._has_bands = "side-band-64k" in capabilities
         self._is_quiet = "quiet" in capabilities
 
@@ -55,7 +57,9 @@ class Reply:
             self._send(whole)
 
     def _keep_alive(self) -> None:
-        if self._has_bands:
+        self.is_gone = self.is_gone or self._channel.closed
+        silence = time.monotonic() - self._activity.moved_at
+        if self._has_bands and silence >= self._keep_alive_seconds:
             self._send(KEEP_ALIVE)
 
     def _talk(self, text: bytes) -> None:

@@ -11,7 +11,7 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import CalledProcessError
@@ -90,7 +90,7 @@ class Repositories:
     def set_refs(
         self,
         app: AppName,
-        changes: dict[str, tuple[Sha | None, Sha | None]],
+        changes: Mapping[str, tuple[Sha | None, Sha | None]],
         quarantine: Path | None = None,
     ) -> None:
         """Set refs from old to new all at once, with objects that are in the quarantine so far.

@@ -52,8 +52,8 @@ class GitServer:
         logging.getLogger("paramiko").setLevel(logging.CRITICAL)
         self._key = host_key(self._settings)
         self._listener = _listen(self._settings.listen_host, self._settings.ssh_port)
-        for target in (self._accept, self._watch):
-            thread = threading.Thread(target=target, name=f"ssh-{target.__name__}", daemon=True)
+        for name, loop in (("ssh-accept", self._accept), ("ssh-watch", self._watch)):
+            thread = threading.Thread(target=loop, name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
         log.info("git server listens", host=self._settings.listen_host, port=self.port)
@@ -66,9 +66,11 @@ class GitServer:
                 self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
         deadline = time.monotonic() + STOP_SECONDS
-        for connection in self._open():
+        connections = self._open()
+        for connection in connections:
             connection.transport.hang_up(errors.stopping())
-        for thread in [*self._threads, *(item.transport for item in self._open())]:
+        served = [thread for connection in connections for thread in connection.threads()]
+        for thread in [*self._threads, *served]:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _accept(self) -> None:
@@ -134,6 +136,10 @@ class Connection:
         self.transport.add_server_key(key)
         self.transport.start_server(event=threading.Event(), server=self._session)
 
+    def threads(self) -> list[threading.Thread]:
+        """Return the threads that serve it."""
+        return [self.transport, *self._session.threads()]
+
     def look(self, now: float) -> None:
         """End the connection when the client had its time."""
         if not self.transport.is_authenticated():
@@ -141,7 +147,7 @@ class Connection:
                 self.transport.hang_up(errors.authentication_took_too_long())
             return
         heard = max(self.transport.packets.heard_at, self.activity.moved_at)
-        if not self.activity.busy and now - heard > self._settings.ssh_idle_seconds:
+        if not self.activity.is_working and now - heard > self._settings.ssh_idle_seconds:
             self.transport.hang_up(errors.idle_too_long())
 
 

@@ -6,7 +6,6 @@ from functools import partial
 
 import paramiko
 import structlog
-from dulwich.errors import GitProtocolError, HangupException
 from paramiko import PKey, ServerInterface
 from paramiko.channel import Channel
 from paramiko.common import (
@@ -42,14 +41,13 @@ class Session(ServerInterface):
         # paramiko itself holds channels weakly.
         self._channels: dict[int, Channel] = {}
         self._jobs: dict[int, Job] = {}
-        self._running: set[int] = set()
+        self._running: dict[int, threading.Thread] = {}
         self._notes: dict[int, list[str]] = {}
         self._protocols: dict[int, str] = {}
 
-    @property
-    def is_working(self) -> bool:
-        """Tell whether a command runs."""
-        return bool(self._channels)
+    def threads(self) -> list[threading.Thread]:
+        """Return the threads of the commands that run."""
+        return list(self._running.values())
 
     # Who is it?
 
@@ -143,8 +141,10 @@ class Session(ServerInterface):
         """Start what the request asked for."""
         job = self._jobs.get(channel.chanid)
         if job and channel.chanid not in self._running:
-            self._running.add(channel.chanid)
-            threading.Thread(target=self._run, args=(channel, job), daemon=True).start()
+            name = f"ssh-command-{channel.chanid}"
+            thread = threading.Thread(target=self._run, args=(channel, job), name=name, daemon=True)
+            self._running[channel.chanid] = thread
+            thread.start()
 
     def _run(self, channel: Channel, job: Job) -> None:
         status = 1
@@ -152,12 +152,13 @@ class Session(ServerInterface):
             for note in self._notes.get(channel.chanid, ()):
                 _tell(channel, note)
             status = job(channel)
-        except (OSError, EOFError, HangupException, GitProtocolError):
-            log.info("ssh client left", actor=self._actor and self._actor.email)
         except Exception:
-            error = InternalError.with_reference()
-            log.exception("ssh command failed", what=error.what)
-            _tell(channel, str(error))
+            if channel.closed:
+                log.info("ssh client left", actor=self._actor and self._actor.email)
+            else:
+                error = InternalError.with_reference()
+                log.exception("ssh command failed", what=error.what)
+                _tell(channel, str(error))
         finally:
             self._finish(channel, status)
 
@@ -171,7 +172,7 @@ class Session(ServerInterface):
         self._release(channel)
 
     def _release(self, channel: Channel) -> None:
-        for held in (self._channels, self._jobs, self._notes, self._protocols):
+        for held in (self._channels, self._jobs, self._running, self._notes, self._protocols):
             held.pop(channel.chanid, None)
 
     def _greet(self, channel: Channel) -> int:

@@ -94,6 +94,14 @@ def test_no_agent(world: World, ann: Person) -> None:
     assert "Empire takes no forwarded agent" in done.err
 
 
+def test_no_x11(world: World, ann: Person) -> None:
+    words = ["-X", "-o", "ForwardX11Trusted=yes", "git@127.0.0.1"]
+    port = ["-p", str(world.server.port)]
+    env = world.env(ann, DISPLAY=":99")
+    done = world.run(["ssh", *world.ssh_options(ann), *port, *words], env)
+    assert "Empire forwards nothing (x11)" in done.err
+
+
 def test_no_environment(world: World, ann: Person) -> None:
     done = world.ssh(ann, "-o", "SetEnv=SECRET=x", "git@127.0.0.1")
     assert "Environment variables are not taken over SSH (SECRET)" in done.err

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,16 @@ def test_forced_pushes_replace_history(world: World, ann: Person, work: Path) ->
     assert "[rejected]" in world.git(ann, work, "push", "empire", "main").err
     assert world.git(ann, work, "push", "-f", "empire", "main").code == 0
     assert world.refs() == {"refs/heads/main": world.head(work)}
+
+
+def test_a_forced_push_goes_back_to_an_older_commit(world: World, ann: Person, work: Path) -> None:
+    world.push(ann, work)
+    first = world.head(work)
+    commit(world, ann, work, {"a": "1"})
+    world.push(ann, work)
+    assert world.git(ann, work, "push", "-f", "empire", f"{first}:main").code == 0
+    assert world.refs() == {"refs/heads/main": first}
+    assert world.fsck() == ""
 
 
 def test_a_lease_is_held_by_the_client_and_the_server(
@@ -348,3 +359,52 @@ def test_a_line_of_the_deployment_is_never_taken_for_git(
     done = world.git(ann, work, "push", "empire", "main")
     assert done.code == 0
     assert str(Line("x" * 3000)) in done.err.replace("remote: ", "")
+
+
+def test_a_client_that_keeps_its_side_open_gets_its_report(
+    world: World, ann: Person, work: Path
+) -> None:
+    """Not every git client says when its pack ends; the pack says it itself."""
+    ssh = ["ssh", *world.ssh_options(ann), "-p", str(world.server.port), "git@127.0.0.1"]
+    line = f"{'0' * 40} {world.head(work)} refs/heads/main\0report-status"
+    pack = subprocess.run(
+        ["git", "-C", str(work), "pack-objects", "--stdout", "-q", "--revs"],
+        input=b"HEAD\n",
+        capture_output=True,
+        check=True,
+    ).stdout
+    with subprocess.Popen(
+        [*ssh, "git-receive-pack hello"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as push:
+        assert push.stdin
+        assert push.stdout
+        push.stdin.write(world.pkt(line) + pack)
+        push.stdin.flush()
+        assert b"ok refs/heads/main" in push.stdout.read()
+        push.stdin.close()
+    assert push.returncode == 0
+
+
+def test_a_fault_of_the_server_gets_a_reference(world: World, ann: Person, work: Path) -> None:
+    world.settings.repositories.mkdir()
+    world.repository().write_text("not a folder")
+    done = world.git(ann, work, "push", "empire", "main")
+    assert done.code == 1
+    assert "Something went wrong inside Empire (reference " in done.err
+    assert "Traceback" not in done.all
+    assert "[remote rejected] main -> main (Something went wrong inside Empire" in done.err
+    assert world.git(ann, work, "fetch", "empire").code == 128
+
+
+def test_many_pushes_at_once_all_end_right(world: World, ann: Person) -> None:
+    clones = [world.clone_of(ann, f"work-{number}", f"app-{number}") for number in range(12)]
+    with ThreadPoolExecutor(12) as pool:
+        assert all(pool.map(lambda clone: world.push(ann, clone).code == 0, clones))
+    for number, clone in enumerate(clones):
+        assert world.refs(f"app-{number}") == {"refs/heads/main": world.head(clone)}
+
+
+def test_only_deletions_send_no_pack(world: World, ann: Person, work: Path) -> None:
+    done = world.git(ann, work, "push", "empire", ":refs/tags/none", ":refs/heads/x")
+    assert "only main is deployed" in done.err
+    assert world.quarantines() == []

@@ -9,6 +9,7 @@ restarting, which make no release, at PREPARED. Releases are made when the deplo
 """
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
@@ -45,6 +46,7 @@ class Step(StrEnum):
     SUPERSEDED = "superseded"
 
 
+ENDING_SECONDS = 5.0  # between a deployment's last commit and the last line of its journal
 OPEN = (Step.RECEIVED, Step.BUILT, Step.RELEASED, Step.PREPARED, Step.STARTED)
 
 
@@ -297,12 +299,14 @@ def follow(
     """Yield the deployment's events from the byte offset of its journal until it ends.
 
     Quiet comes when nothing happened for quiet_seconds. A journal that lacks its last event,
-    because the server died between the commit and the line, ends by what the row says.
+    because the server died between the commit and the line, ends by what the row says; a worker
+    that lives gets some seconds to write the line itself, which also knows the address.
     """
+    ended_at: float | None = None
     for event in store.journals.follow(deployment_id, offset, quiet_seconds):
-        if isinstance(event, Quiet):
-            last = ending_of(store, deployment_id)
-            if last:
+        if isinstance(event, Quiet) and (last := ending_of(store, deployment_id)):
+            ended_at = ended_at or time.monotonic()
+            if time.monotonic() - ended_at >= ENDING_SECONDS:
                 yield last
                 return
         yield event

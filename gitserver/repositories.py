@@ -11,8 +11,9 @@ import fcntl
 import os
 import secrets
 import shutil
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import CalledProcessError
 
@@ -85,7 +86,8 @@ class Repositories:
             git.run(path, "update-ref", ref, source.commit)
             git.run(path, "symbolic-ref", "HEAD", ref)
         self.drop(source)
-        self._repack(path)
+        # Nobody waits for this: behind it stands a person's push.
+        threading.Thread(target=self._repack, args=(path,), name="repack", daemon=True).start()
 
     def set_refs(
         self,
@@ -152,7 +154,7 @@ class Repositories:
     def _repack(self, path: Path) -> None:
         """Roll small packs into larger ones when there are many; every object stays."""
         if len(list((path / "objects" / "pack").glob("*.pack"))) > PACKS_BEFORE_REPACK:
-            with _locked(path):
+            with suppress(FileNotFoundError), _locked(path):
                 git.run(path, "repack", "-d", "--geometric=2", "--quiet", check=False)
 
 

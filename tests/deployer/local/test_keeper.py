@@ -210,8 +210,8 @@ def test_new_code_takes_over_without_losing_a_request(
 def test_a_new_configuration_takes_over_while_requests_are_under_way(
     router: CaddyRouter, settings: Settings
 ) -> None:
-    # Only here Caddy itself is replaced. Go may then close a connection that it just accepted
-    # (golang/go#75591), so a quick request may fail, rarely; those under way never do.
+    # Only here Caddy itself is replaced. The old one may close connections that it just accepted
+    # (likely golang/go#75591; seen: 5 requests in one of 25 runs). Requests under way never fail.
     with Backend("v1") as v1:
         router.switch(HELLO, (HOST,), (v1.target,))
         old = caddy_pid(settings)
@@ -222,7 +222,9 @@ def test_a_new_configuration_takes_over_while_requests_are_under_way(
             assert ask(settings.http_port, HOST) == (200, "v1")
             report = load.stop()
     assert not report.kinds["slow"].failures, report
-    assert report.failed <= 2, report
+    reasons = {reason for counts in report.kinds.values() for reason in counts.failures}
+    assert all(reason.startswith("closed before the answer") for reason in reasons), report
+    assert report.failed <= 10, report
     assert caddy_pid(settings) != old
 
 

@@ -9,7 +9,7 @@ from apiserver import errors, shapes, waiting
 from apiserver.account import check_self
 from apiserver.calls import Asked, Call, Identity
 from apiserver.ranges import Paged
-from empire import access, apps, deployments
+from empire import access, apps, deployments, line
 from empire.access import Permission
 from empire.apps import App
 from empire.errors import NotFound
@@ -114,5 +114,5 @@ def _ssh_place(call: Call) -> str:
 def _submit_destroy(call: Call, name: str) -> tuple[shapes.App, str]:
     with call.store.writing() as session:
         app = call.app(session, name, Permission.OWN)
-        deployment = deployments.submit_destroy(session, app, by=call.actor)
+        deployment = line.submit_destroy(session, app, by=call.actor)
         return shaped(session, app, call), deployment.id

@@ -2,7 +2,7 @@
 
 from sqlmodel import Session
 
-from empire import deployments, releases
+from empire import deployments, line, releases
 from empire.actors import Actor, record
 from empire.apps import App
 from empire.deployments import Deployment, Kind
@@ -39,7 +39,7 @@ def change(
     description = described(changes)
     record(session, by, "config:set", app.name, description)
     if releases.newest(session, app.id).image or deployments.open_of(session, app.id):
-        return deployments.submit_config(session, app, changes, description, by=by)
+        return line.submit_config(session, app, changes, description, by=by)
     releases.of_config(session, app, merged, description, by=by)
     return None
 

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from empire import access, deployments
+from empire import access, deployments, line
 from empire.access import Permission
 from empire.deployments import Deployment
 from empire.errors import EmpireError
@@ -21,7 +21,7 @@ def submit(call: Call, source: Source, ref: str) -> tuple[Deployment, bool]:
     """Return the source's deployment, and whether it had begun before this push."""
     with call.door.store.writing() as session:
         app = access.require(session, call.actor, call.app, Permission.DEPLOY)
-        return deployments.submit_push(session, app, source=source, ref=ref, by=call.actor)
+        return line.submit_push(session, app, source=source, ref=ref, by=call.actor)
 
 
 def follow(call: Call, deployment: Deployment, reply: Reply) -> EmpireError | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deployer.reconcile import reconcile
 from deployer.worker import Worker
-from empire import apps, config_vars, deployments, remains
+from empire import apps, config_vars, deployments, line, remains
 from empire.actors import Actor
 from empire.deployments import Deployment
 from empire.events import Event
@@ -88,9 +88,7 @@ class Line:
         with self.store.writing() as session:
             found = apps.find(session, app)
             source = Source(found.name, Sha(seed * 40), Sha(seed * 40), Path("/q", seed), "Subject")
-            deployment, _ = deployments.submit_push(
-                session, found, source=source, ref=ref, by=self.ann
-            )
+            deployment, _ = line.submit_push(session, found, source=source, ref=ref, by=self.ann)
         return deployment
 
     def config(self, app: str, **changes: str | None) -> Deployment | None:
@@ -102,13 +100,13 @@ class Line:
     def destroy(self, app: str) -> Deployment:
         """Submit the end of the app."""
         with self.store.writing() as session:
-            return deployments.submit_destroy(session, apps.find(session, app), by=self.ann)
+            return line.submit_destroy(session, apps.find(session, app), by=self.ann)
 
     def cancel(self, deployment: Deployment) -> None:
         """Ask for the deployment's end."""
         with self.store.writing() as session:
             found = deployments.find(session, deployment.id)
-            deployments.cancel(session, found, by=self.ann)
+            line.cancel(session, found, by=self.ann)
 
     def told(self, deployment: Deployment) -> list[Event]:
         """Return what the journal says, when it is ended."""

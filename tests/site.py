@@ -10,7 +10,7 @@ import structlog
 
 from apiserver import ApiServer
 from deployer.worker import Worker
-from empire import apps, deployments, tokens, users
+from empire import apps, deployments, line, tokens, users
 from empire.access import Actor
 from empire.deployments import Deployment
 from empire.manifest import Source
@@ -83,7 +83,7 @@ class Site:
         source = Source(AppName(app), commit, commit, self.store.settings.home, "A change")
         with self.store.writing() as session:
             found = apps.find(session, app)
-            pushed, _ = deployments.submit_push(
+            pushed, _ = line.submit_push(
                 session, found, source=source, ref="refs/heads/main", by=actor
             )
         return pushed

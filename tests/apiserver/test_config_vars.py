@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from empire import deployments
+from empire import deployments, line
 from empire.access import Actor
 from tests.site import Site
 
@@ -103,7 +103,7 @@ def test_a_change_that_is_cancelled_before_its_release_says_so(
     waiting.start()
     queued = _queued_after(http, app, pushed.number or 0)
     with site.store.writing() as session:
-        deployments.cancel(session, deployments.find(session, queued), by=ada)
+        line.cancel(session, deployments.find(session, queued), by=ada)
     gate.set()
     waiting.join(30)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from empire import access, apps, deployments
+from empire import access, apps, line
 from empire.access import Permission
 from empire.users import Role
 from tests.gitserver.world import Done, Person, World, commit, running
@@ -250,7 +250,7 @@ def test_an_app_that_is_being_destroyed(world: World, ann: Person, work: Path) -
     world.worker.stop()
     with world.store.writing() as session:
         app = access.require(session, ann.actor, "hello", Permission.OWN)
-        deployments.submit_destroy(session, app, by=ann.actor)
+        line.submit_destroy(session, app, by=ann.actor)
     done = world.git(ann, work, "push", "empire", "main")
     assert_refused(world, done, "(hello is being destroyed.)")
 

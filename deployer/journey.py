@@ -32,7 +32,7 @@ class Journey:
     app: App
     is_cancelled: IsCancelled
     targets: tuple[Target, ...] | None = None
-    secrets: list[str] = field(default_factory=list)
+    secrets: list[str] = field(default_factory=list, repr=False)
 
     @property
     def number(self) -> int:

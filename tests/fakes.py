@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from empire.errors import Cancelled, EmpireError, StartFailed
+from empire.errors import Cancelled, StartFailed
 from empire.events import Line, Stage, Stream
 from empire.manifest import Dyno, Image, LogLine, Manifest, Process, Source, Target
 from empire.names import AppName, Hostname, ImageRef, ProcessType
@@ -31,11 +31,11 @@ class Scripted:
 
     def __init__(self) -> None:
         self.calls: list[tuple[object, ...]] = []
-        self._failures: dict[str, deque[EmpireError]] = {}
+        self._failures: dict[str, deque[Exception]] = {}
         self._gates: dict[str, threading.Event] = {}
         self._changed = threading.Condition()
 
-    def fail(self, method: str, error: EmpireError, times: int = 1) -> None:
+    def fail(self, method: str, error: Exception, times: int = 1) -> None:
         """Make the next calls of the method raise the error."""
         self._failures.setdefault(method, deque()).extend([error] * times)
 

@@ -11,7 +11,7 @@ from deployer.worker import Worker
 from empire import apps, config_vars, deployments, line, remains
 from empire.actors import Actor
 from empire.deployments import Deployment
-from empire.events import Event
+from empire.events import Event, Quiet
 from empire.manifest import Source
 from empire.names import AppName, Sha
 from empire.platform import Platform
@@ -110,7 +110,12 @@ class Line:
 
     def told(self, deployment: Deployment) -> list[Event]:
         """Return what the journal says, when it is ended."""
-        return list(deployments.follow(self.store, deployment.id, quiet_seconds=BOUND_SECONDS))
+        deadline = time.monotonic() + BOUND_SECONDS
+        found: list[Event] = []
+        for event in deployments.follow(self.store, deployment.id, quiet_seconds=1):
+            assert time.monotonic() < deadline, f"deployment {deployment.number} did not end"
+            found += [event] if event != Quiet() else []
+        return found
 
     def row(self, deployment: Deployment) -> Deployment:
         """Return the deployment as it is now."""

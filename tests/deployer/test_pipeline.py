@@ -6,6 +6,7 @@ from empire import apps, config_vars, deployments, releases
 from empire.deployments import Step
 from empire.errors import BuildFailed, Conflict, EmpireError, NotFound, StartFailed
 from empire.events import Event, Failed, Live
+from empire.manifest import Manifest
 from empire.names import AppName
 from empire.releases import Status
 from tests.line import Line, wait_until
@@ -32,6 +33,7 @@ def test_config_given_before_the_first_push_is_there_when_it_runs(line: Line) ->
     pushed = line.shipped("hello")
     assert pushed.version == 3
     manifest = line.outside.scheduler.called("start")[0][0]
+    assert isinstance(manifest, Manifest)
     assert manifest.env["GREETING"].reveal() == "hi"
 
 

@@ -14,8 +14,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from empire.errors import EmpireError
-from gitserver import errors, git
+from gitserver import errors
 from gitserver.call import Call
+from gitserver.git import command, environment
 
 MIB = 1024 * 1024
 PIPE_BYTES = MIB
@@ -52,11 +53,11 @@ def receive(
     Raises an EmpireError that says what is wrong with it. `progress` gets what git tells meanwhile.
     """
     process = subprocess.Popen(
-        git.command(quarantine, *_index_pack(limit_mib)),
+        command(quarantine, *_index_pack(limit_mib)),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        env=git.environment(),
+        env=environment(),
         pipesize=PIPE_BYTES,
     )
     assert process.stdin
@@ -68,7 +69,7 @@ def receive(
     if process.returncode < 0:
         raise errors.git_killed(-process.returncode)
     if process.returncode > 0:
-        raise _explained(complaints, limit_mib)
+        raise explained(complaints, limit_mib)
 
 
 def _index_pack(limit_mib: int) -> list[str]:
@@ -109,7 +110,8 @@ def _listen(pipe: int, call: Call, progress: Callable[[bytes], None]) -> bytes:
     return complaints + rest
 
 
-def _explained(complaints: bytes, limit_mib: int) -> EmpireError:
+def explained(complaints: bytes, limit_mib: int) -> EmpireError:
+    """Return what git's complaints mean for the pusher."""
     if b"pack exceeds maximum allowed size" in complaints:
         return errors.pack_too_large(limit_mib)
     found = _MESSAGE.search(complaints)

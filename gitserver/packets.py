@@ -86,21 +86,18 @@ class Packets(Packetizer):
         """Give packets to their sinks until none is left, or return one that has no sink."""
         sink: Sink | None = None
         pieces: list[memoryview] = []
-        total = 0
-        payload = self._open_next()
-        while payload is not None:
+        while (payload := self._open_next()) is not None:
             taker = self._taker(payload)
-            if taker is None or (sink is not None and taker is not sink):
-                break
+            if sink and taker is not sink:
+                sink(pieces, sum(map(len, pieces)))
+                pieces = []
             sink = taker
-            piece = payload[9:]
-            pieces.append(piece)
-            total += len(piece)
-            payload = self._open_next()
-        if sink is None:
-            return payload
-        sink(pieces, total)
-        return payload
+            if taker is None:
+                return payload
+            pieces.append(payload[9:])
+        if sink:
+            sink(pieces, sum(map(len, pieces)))
+        return None
 
     def _taker(self, payload: memoryview) -> Sink | None:
         if payload[0] != MSG_CHANNEL_DATA or not self.sinks:
@@ -121,7 +118,10 @@ class Packets(Packetizer):
             return None
         plain = self._decrypt(self._view[body:end], self._view[start:body])
         self._start = end
-        return memoryview(plain)[1 : size - plain[0]]
+        payload = memoryview(plain)[1 : size - plain[0]]
+        if not payload:
+            raise SSHException("Empty packet")
+        return payload
 
     def _decrypt(self, sealed: memoryview, length: memoryview) -> bytes:
         assert self._key is not None
@@ -134,8 +134,6 @@ class Packets(Packetizer):
             raise SSHException("Mismatched MAC") from None
 
     def _message(self, payload: memoryview) -> tuple[int, Message]:
-        if not payload:
-            raise SSHException("Empty packet")
         message = Message(bytes(payload[1:]))
         message.seqno = self._opened & 0xFFFFFFFF
         return payload[0], message

@@ -20,13 +20,14 @@ GATES = {
     "cli": 95.0,
 }
 ROOT = Path(__file__).parent.parent
+ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 REPORT = pytest.StashKey[list[str]]()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Measure against the gates once the workers' data are combined."""
-    if hasattr(session.config, "workerinput"):
+    if hasattr(session.config, "workerinput") or session.exitstatus not in ENDED:
         return
     report = session.config.stash.setdefault(REPORT, [])
     files = measured(ROOT / ".coverage")
@@ -53,9 +54,10 @@ def measured(data_file: Path) -> dict[str, dict[str, Any]]:
     """Return coverage's own report of each file, by its path from the root."""
     data = coverage.Coverage(data_file=str(data_file), config_file=str(ROOT / "pyproject.toml"))
     data.load()
-    with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        data.json_report(outfile=file.name)
-        files: dict[str, dict[str, Any]] = json.loads(Path(file.name).read_bytes())["files"]
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder, "report.json")
+        data.json_report(outfile=str(report))
+        files: dict[str, dict[str, Any]] = json.loads(report.read_bytes())["files"]
     return files
 
 

@@ -41,7 +41,7 @@ def _dynos(call: Call, name: str) -> list[shapes.Dyno]:
         app = call.app(session, name, Permission.VIEW)
         ids = _release_ids(session, app)
     # The scheduler may take its time to answer: no connection is held meanwhile.
-    running = call.platform.scheduler.dynos(app.name)
+    running = call.platform.scheduler.dynos(app.handle)
     ordered = sorted(running, key=lambda dyno: (dyno.process, dyno.index, dyno.deployment))
     return [_shaped(dyno, app, ids.get(dyno.version, "")) for dyno in ordered]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from empire import apps, deployments, leases, manifests, releases
+from empire import apps, deployments, leases, manifests, releases, routing
 from empire.apps import App
 from empire.deployments import Deployment, Kind, Step
 from empire.errors import EmpireError, NotFound
@@ -70,7 +70,7 @@ class Journey:
         targets = self.targets
         if targets is None:  # after a restart
             with self.store.reading() as session:
-                targets = targets_of(self.platform, manifests.live(session, self.app))
+                targets = routing.targets_of(self.platform, manifests.live(session, self.app))
         return self.platform.router.url(self.hostnames[0]) if targets else ""
 
     def say(self, event: Event) -> None:
@@ -107,14 +107,6 @@ def begin(
         if deployment.kind == Kind.CONFIG:
             values += filter(None, deployments.change_of(session, deployment).values())
     return Journey(store, platform, owner, deployment, app, is_cancelled, secrets=_secrets(values))
-
-
-def targets_of(platform: Platform, manifest: Manifest | None) -> tuple[Target, ...]:
-    """Return where the web dynos of the manifest take requests now."""
-    if manifest is None:
-        return ()
-    dynos = platform.scheduler.dynos(manifest.app)
-    return tuple(d.target for d in dynos if manifest.holds(d) and d.target and d.state == "up")
 
 
 def _secrets(values: list[Secret]) -> list[str]:

@@ -7,7 +7,17 @@ the next station together. Each may run again after a crash: it looks first, the
 from collections.abc import Callable
 
 from deployer.journey import Journey
-from empire import builds, config_vars, deployments, events, leases, manifests, releases, remains
+from empire import (
+    builds,
+    config_vars,
+    deployments,
+    events,
+    leases,
+    manifests,
+    releases,
+    remains,
+    routing,
+)
 from empire.apps import App
 from empire.builds import Build
 from empire.deployments import Deployment, Kind, Step
@@ -21,7 +31,9 @@ def build(journey: Journey) -> Stream[None]:
     image = yield from journey.platform.builder.build(
         journey.source, journey.deployment.id, journey.is_cancelled
     )
-    image = yield from journey.platform.registry.push(journey.app.name, image, f"d{journey.number}")
+    image = yield from journey.platform.registry.push(
+        journey.app.handle, image, f"d{journey.number}"
+    )
     with journey.advancing(Step.BUILT) as (session, deployment):
         builds.succeed(session, _build_of(session.get(Build, deployment.id)), image)
 
@@ -83,7 +95,7 @@ def route(journey: Journey) -> Stream[None]:
         )
     # Who else sets the route asks the database what is live: not between the switch and the commit.
     with journey.store.turns.of(journey.app.id):
-        journey.platform.router.switch(journey.app.name, journey.hostnames, journey.targets)
+        routing.switch(journey.store, journey.platform, journey.app, journey.targets)
         with journey.advancing(Step.LIVE) as (session, deployment):
             if deployment.is_cancelled:  # whoever asked was told that it will not go live
                 raise deployments.cancellation(deployment)
@@ -99,10 +111,10 @@ def route(journey: Journey) -> Stream[None]:
 def destroy(journey: Journey) -> Stream[None]:
     """Take the app away: what runs, what routes to it, what it is made of, and at last its rows."""
     platform, app = journey.platform, journey.app
-    platform.router.remove(app.name)
-    platform.scheduler.stop(app.name)
-    platform.registry.delete(app.name, frozenset())
-    platform.sources.remove(app.name)
+    platform.router.remove(app.handle)
+    platform.scheduler.stop(app.handle)
+    platform.registry.delete(app.handle, frozenset())
+    platform.sources.remove(app.handle)
     with journey.store.reading() as session:
         journals = [d.id for d in deployments.of_app(session, app.id, limit=1_000_000)]
     for journal in journals:

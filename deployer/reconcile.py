@@ -6,8 +6,7 @@ from collections.abc import Iterator
 import structlog
 from sqlmodel import select
 
-from deployer.journey import targets_of
-from empire import manifests, remains
+from empire import manifests, remains, routing
 from empire.apps import App
 from empire.errors import EmpireError
 from empire.manifest import Dyno, Manifest
@@ -37,33 +36,21 @@ def reconcile(store: Store, platform: Platform) -> list[threading.Thread]:
     ]
 
 
-def refresh_route(store: Store, platform: Platform, name: AppName) -> None:
-    """Let the router follow an app's dynos, of which one came or went or changed its address."""
-    app = _apps(store).get(name)
-    if app is None or app.is_leaving:
-        return
-    with store.turns.of(app.id):
-        with store.reading() as session:
-            live = manifests.live(session, app)
-        if live:
-            platform.router.switch(name, live.hostnames, targets_of(platform, live))
-
-
 def _reconcile_app(
     store: Store, platform: Platform, app: App, running: list[Dyno]
 ) -> threading.Thread | None:
-    mine = [dyno for dyno in running if dyno.app == app.name]
+    mine = [dyno for dyno in running if dyno.app == app.handle]
     with store.reading() as session:
         live = manifests.live(session, app)
         awaited = {d.number for d in remains.unsettled_of(session, app.id)}
     for number in _unknown(mine, live) - awaited:
-        platform.scheduler.stop(app.name, number)
+        platform.scheduler.stop(app.handle, number)
     if live is None:
         return None
     # What is older than a live one that is not settled still drains; settling stops it.
     if live.deployment not in awaited:
         platform.scheduler.retire(live)
-    refresh_route(store, platform, app.name)
+    routing.refresh(store, platform, app.handle)
     if sum(live.holds(dyno) for dyno in mine) >= len(live.places()):
         return None
     thread = threading.Thread(target=_bring_back, args=(store, platform, app, live), daemon=True)
@@ -84,7 +71,7 @@ def _bring_back(store: Store, platform: Platform, app: App, manifest: Manifest) 
                 newer = manifests.live(session, app)
             if newer:
                 platform.scheduler.retire(newer)
-        refresh_route(store, platform, manifest.app)
+        routing.refresh(store, platform, manifest.app)
     except EmpireError as error:
         log.warning("app could not be brought back", app=manifest.app, error=str(error))
     except Exception:
@@ -99,7 +86,7 @@ def _unknown(running: list[Dyno], live: Manifest | None) -> set[int]:
 
 def _apps(store: Store) -> dict[AppName, App]:
     with store.reading() as session:
-        return {AppName(app.name): app for app in session.exec(select(App))}
+        return {AppName(app.handle): app for app in session.exec(select(App))}
 
 
 class RouteKeeper:
@@ -145,7 +132,7 @@ class RouteKeeper:
 
     def _refreshed(self, app: AppName) -> bool:
         try:
-            refresh_route(self._store, self._platform, app)
+            routing.refresh(self._store, self._platform, app)
         except Exception:
             log.exception("route could not be refreshed", app=app)
             return False

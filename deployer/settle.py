@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from deployer.journey import Journey, targets_of
-from empire import leases, manifests, releases, remains
+from deployer.journey import Journey
+from empire import leases, manifests, releases, remains, routing
 from empire.deployments import Kind, Step
 from empire.names import AppName, ImageRef
 
@@ -71,7 +71,7 @@ def settle(journey: Journey, running_builds: Builds) -> None:
     if journey.deployment.step == Step.LIVE:
         _retire_older(journey)
     else:
-        journey.platform.scheduler.stop(journey.app.name, journey.number)
+        journey.platform.scheduler.stop(journey.app.handle, journey.number)
         if journey.deployment.kind == Kind.PUSH:
             journey.platform.sources.drop(journey.source)
     _prune(journey, running_builds)
@@ -87,8 +87,8 @@ def restore_route(journey: Journey) -> None:
         with journey.store.reading() as session:
             leases.held(session, journey.number, journey.owner)
             live = manifests.live(session, journey.app)
-        targets = targets_of(journey.platform, live)
-        journey.platform.router.switch(journey.app.name, journey.hostnames, targets)
+        targets = routing.targets_of(journey.platform, live)
+        routing.switch(journey.store, journey.platform, journey.app, targets)
 
 
 def _retire_older(journey: Journey) -> None:
@@ -97,16 +97,16 @@ def _retire_older(journey: Journey) -> None:
         live = manifests.live(session, journey.app)
     if live is None:
         return
-    dynos = journey.platform.scheduler.dynos(journey.app.name)
+    dynos = journey.platform.scheduler.dynos(journey.app.handle)
     old = [d for d in dynos if d.deployment <= live.deployment and not live.holds(d)]
     journey.platform.router.drain(tuple(dyno.target for dyno in old if dyno.target))
     journey.platform.scheduler.retire(live)
 
 
 def _prune(journey: Journey, running_builds: Builds) -> None:
-    with running_builds.none_running(journey.app.name) as may_prune:
+    with running_builds.none_running(journey.app.handle) as may_prune:
         if may_prune:
-            journey.platform.registry.delete(journey.app.name, _kept(journey))
+            journey.platform.registry.delete(journey.app.handle, _kept(journey))
 
 
 def _kept(journey: Journey) -> frozenset[ImageRef]:

@@ -189,7 +189,7 @@ class Worker:
             return
         self._wait_for_build_slot(journey)
         try:
-            with self._running_builds.running(journey.app.name):
+            with self._running_builds.running(journey.app.handle):
                 self._tell(journey)
         finally:
             self._build_slots.release()

@@ -16,15 +16,21 @@ BRANCHES = ("main", "master")  # either may be the first deploy branch
 
 
 class App(SQLModel, table=True):
-    """An app. `deploy_branch` is empty until the first deployment through git is live."""
+    """An app. `deploy_branch` is empty until the first deployment through git is live.
+
+    `handle` is what its dynos, images, repository and logs are named by: the first name that it had.
+    It stays when the app is renamed, so that a rename moves and restarts nothing.
+    """
 
     __tablename__ = "apps"
 
     id: str = Field(default_factory=new_id, primary_key=True)
     name: AppName = Field(unique=True, index=True)
+    handle: AppName = Field(unique=True, index=True)
     owner_id: str = Field(foreign_key="users.id", index=True)
     deploy_branch: str = ""
     is_leaving: bool = False
+    is_in_maintenance: bool = False
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     released_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -36,18 +42,31 @@ def create(session: Session, name: str | None = None, *, by: Actor) -> App:
     Without a name it gets one. Raises InvalidInput for a bad name, Conflict for a taken one.
     """
     checked = AppName(name) if name else _unused_name(session)
-    if session.exec(select(App).where(App.name == checked)).first():
-        raise Conflict(
-            f"There is already an app named {checked}.",
-            why="App names are unique on a server.",
-            fix="Choose another name: empire apps:create NAME",
-        )
-    app = App(name=checked, owner_id=by.user_id)
+    _refuse_taken(session, checked, "empire apps:create NAME")
+    app = App(name=checked, handle=_unused_handle(session, checked), owner_id=by.user_id)
     session.add(app)
     session.flush()
     releases.begin(session, app, by=by)
     record(session, by, "apps:create", checked)
     return app
+
+
+def rename(session: Session, app: App, name: str, *, by: Actor) -> None:
+    """Give the app another name; raises InvalidInput for a bad one, Conflict for a taken one."""
+    checked = AppName(name)
+    if checked == app.name:
+        return
+    _refuse_taken(session, checked, "empire apps:rename NAME")
+    record(session, by, "apps:rename", checked, f"was {app.name}")
+    app.name, app.updated_at = checked, now()
+    session.add(app)
+
+
+def maintain(session: Session, app: App, is_on: bool, *, by: Actor) -> None:
+    """Turn maintenance on or off: while it is on, requests get a page and no dyno sees them."""
+    record(session, by, f"maintenance:{'on' if is_on else 'off'}", app.name)
+    app.is_in_maintenance, app.updated_at = is_on, now()
+    session.add(app)
 
 
 def find(session: Session, name_or_id: str) -> App:
@@ -79,6 +98,22 @@ def missing(name: str) -> NotFound:
         f"There is no app {name!r} that you can see.",
         fix="`empire apps` lists your apps; `empire apps:create NAME` makes one.",
     )
+
+
+def _refuse_taken(session: Session, name: AppName, command: str) -> None:
+    if session.exec(select(App).where(App.name == name)).first():
+        raise Conflict(
+            f"There is already an app named {name}.",
+            why="App names are unique on a server.",
+            fix=f"Choose another name: {command}",
+        )
+
+
+def _unused_handle(session: Session, name: AppName) -> AppName:
+    handle = name
+    while session.exec(select(App).where(App.handle == handle)).first():
+        handle = AppName(f"{name[:25].rstrip('-')}-{secrets.token_hex(2)}")
+    return handle
 
 
 def _unused_name(session: Session) -> AppName:

@@ -117,7 +117,9 @@ class Deployment(SQLModel, table=True):
 
     def source(self, app: App) -> Source:
         """Return the source of a push."""
-        return Source(app.name, Sha(self.commit), Sha(self.tree), Path(self.git_dir), self.subject)
+        return Source(
+            app.handle, Sha(self.commit), Sha(self.tree), Path(self.git_dir), self.subject
+        )
 
     def outcome(self, url: str = "") -> Event | None:
         """Return the event that ends its journal, or None while it is open."""

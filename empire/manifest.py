@@ -72,6 +72,7 @@ class Process:
 class Manifest:
     """All that a scheduler may know of a release.
 
+    `app` is the app's handle, which stays when the app is renamed; `name` is what it is called now.
     `deployment` is the number of the journey that carries this manifest to live. It grows with
     every deployment of the server, so it also says which dynos are older.
     """
@@ -83,6 +84,7 @@ class Manifest:
     processes: tuple[Process, ...]
     hostnames: tuple[Hostname, ...]
     env: dict[str, Secret] = field(default_factory=dict)
+    name: str = ""
 
     def places(self) -> list[tuple[Process, int, int]]:
         """Return every dyno that shall run: its process, its index, the deployment that starts it."""

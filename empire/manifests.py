@@ -51,7 +51,8 @@ def _manifest(
         return None
     rows = formation.of(session, app.id)
     return Manifest(
-        app=app.name,
+        app=app.handle,
+        name=app.name,
         version=release.version,
         deployment=number,
         image=ImageRef(release.image),

@@ -92,9 +92,16 @@ class Router(Protocol):
     """Brings requests to dynos."""
 
     def switch(
-        self, app: AppName, hostnames: tuple[Hostname, ...], targets: tuple[Target, ...]
+        self,
+        app: AppName,
+        hostnames: tuple[Hostname, ...],
+        targets: tuple[Target, ...],
+        in_maintenance: bool = False,
     ) -> None:
-        """Send the hostnames' requests to these targets and to no other; return when it is seen so."""
+        """Send the hostnames' requests to these targets and to no other; return when it is seen so.
+
+        In maintenance every request gets a page, and the targets get none.
+        """
         ...
 
     def drain(self, targets: tuple[Target, ...]) -> None:

@@ -29,10 +29,10 @@ def serve(call: Call) -> int:
     Raises EmpireError when it cannot even begin.
     """
     repositories = call.door.repositories
-    is_new = _is_new_app(call)
-    refs = {} if is_new else repositories.refs(call.app)
+    known = _known_app(call)
+    refs = repositories.refs(known.handle) if known else {}
     protocol = pktlines.over(call.channel)
-    pktlines.advertise(protocol, refs, set() if is_new else repositories.shallow(call.app))
+    pktlines.advertise(protocol, refs, repositories.shallow(known.handle) if known else set())
     try:
         request = pktlines.read_request(protocol)
     except (GitProtocolError, HangupException):
@@ -54,6 +54,7 @@ class Push:
     verdicts: Verdicts = field(default_factory=dict)
     quarantine: Path | None = None
     is_received: bool = False
+    handle: AppName = field(init=False)
 
     def carry_out(self) -> None:
         """Do what may be done and report each ref's outcome."""
@@ -75,6 +76,7 @@ class Push:
 
     def _decide(self) -> None:
         app = self._app()
+        self.handle = app.handle
         self.verdicts = judge(self.request, self.refs, app.deploy_branch)
         for error in dict.fromkeys(self.verdicts.values()):
             if error and error.fix:
@@ -95,12 +97,12 @@ class Push:
         if not self.request.has_pack or not self._left():
             return
         repositories, call = self.call.door.repositories, self.call
-        self.quarantine = repositories.quarantine(call.app)
+        self.quarantine = repositories.quarantine(self.handle)
         shallow.widen(self.quarantine, self.request.shallow)
         limit = call.door.settings.pack_max_mib
         pack.receive(call, self.quarantine, limit, self.reply.progress)
         self.is_received = True
-        shallow.trim(self.quarantine, repositories.path(call.app), self.request.shallow)
+        shallow.trim(self.quarantine, repositories.path(self.handle), self.request.shallow)
 
     def _apply(self) -> None:
         """Set tags and deploy. Without --atomic each ref has its own fate."""
@@ -121,7 +123,7 @@ class Push:
         changes = {tag.ref: (tag.old, tag.new) for tag in tags}
         try:
             if changes:
-                self.call.door.repositories.set_refs(self.call.app, changes, self.quarantine)
+                self.call.door.repositories.set_refs(self.handle, changes, self.quarantine)
         except CalledProcessError as error:
             words = error.stderr.decode("utf-8", "replace").strip().removeprefix("fatal: ")
             self.verdicts |= dict.fromkeys(changes, errors.unknown_ref_failure(words))
@@ -138,7 +140,7 @@ class Push:
         assert self.quarantine
         call = self.call
         with call.activity.working():
-            pushed = source.open_commit(call.app, self.quarantine, update.new, update.ref)
+            pushed = source.open_commit(self.handle, self.quarantine, update.new, update.ref)
             for warning in source.analyse(pushed, call.door.settings):
                 self.reply.show(warning)
             deployment, is_attached = deploy.submit(call, pushed, update.ref)
@@ -165,20 +167,19 @@ class Push:
             pack.swallow(self.call)
 
 
-def _is_new_app(call: Call) -> bool:
-    """Tell whether the push would make the app; raises unless the person may push here."""
+def _known_app(call: Call) -> App | None:
+    """Return the app, or None where the push makes it; raises unless the person may push here."""
     door = call.door
     with door.store.reading() as session:
         try:
-            access.require(session, call.actor, call.app, Permission.DEPLOY)
+            return access.require(session, call.actor, call.app, Permission.DEPLOY)
         except NotFound:
             may_create = door.settings.create_apps_on_push and access.may_create_apps(
                 session, call.actor
             )
             if not may_create or _is_taken(session, call.app):
                 raise errors.no_such_app(call.app) from None
-            return True
-    return False
+            return None
 
 
 def _is_taken(session: Session, name: AppName) -> bool:

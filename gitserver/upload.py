@@ -17,8 +17,8 @@ UPLOAD_SETTINGS = ("uploadpack.allowFilter=true", "uploadpack.keepAlive=5")
 def serve(call: Call) -> int:
     """Serve the app's repository to a reader and return the exit status."""
     with call.door.store.reading() as session:
-        access.require(session, call.actor, call.app, Permission.VIEW)
-    path = call.door.repositories.open(call.app)
+        app = access.require(session, call.actor, call.app, Permission.VIEW)
+    path = call.door.repositories.open(app.handle)
     settings = [part for setting in UPLOAD_SETTINGS for part in ("-c", setting)]
     process = subprocess.Popen(
         [*git.command(path), *settings, "upload-pack", "--strict", str(path)],

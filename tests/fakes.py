@@ -229,10 +229,14 @@ class FakeRouter(Scripted):
         self.routes: dict[AppName, tuple[tuple[Hostname, ...], tuple[Target, ...]]] = {}
 
     def switch(
-        self, app: AppName, hostnames: tuple[Hostname, ...], targets: tuple[Target, ...]
+        self,
+        app: AppName,
+        hostnames: tuple[Hostname, ...],
+        targets: tuple[Target, ...],
+        in_maintenance: bool = False,
     ) -> None:
         self._play("switch", app, hostnames, targets)
-        self.routes[app] = (hostnames, targets)
+        self.routes[app] = (hostnames, () if in_maintenance else targets)
 
     def drain(self, targets: tuple[Target, ...]) -> None:
         self._play("drain", targets)

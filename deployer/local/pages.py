@@ -37,6 +37,11 @@ class Page:
     text: str
 
 
+MAINTENANCE = Page(
+    503, "Down for maintenance", "This app is being worked on. Please come back in a while."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What we look at in a request; header names are in lower case."""
@@ -72,6 +77,8 @@ def page_for(request: Request, routes: Routes) -> Page:
     if found is None:
         return Page(404, "No such app", f"No app answers at {hostname}.")
     app, route = found
+    if route.in_maintenance:
+        return MAINTENANCE
     if not route.targets:
         return _no_process(app)
     return _unanswered(app, request.headers.get(ERROR_HEADER, ""))

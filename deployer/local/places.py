@@ -105,7 +105,7 @@ def environment(place: Place) -> dict[str, str]:
         **{name: secret.reveal() for name, secret in manifest.env.items()},
         **launcher.environment(place.process.command),
         "PORT": str(place.port),
-        "EMPIRE_APP": manifest.app,
+        "EMPIRE_APP": manifest.name or manifest.app,
         "EMPIRE_RELEASE": f"v{manifest.version}",
         "EMPIRE_PROCESS": place.process.type,
         "EMPIRE_DYNO": place.dyno,

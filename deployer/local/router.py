@@ -38,15 +38,21 @@ class CaddyRouter:
         self._keeper.watch(stopping or threading.Event())
 
     def switch(
-        self, app: AppName, hostnames: tuple[Hostname, ...], targets: tuple[Target, ...]
+        self,
+        app: AppName,
+        hostnames: tuple[Hostname, ...],
+        targets: tuple[Target, ...],
+        in_maintenance: bool = False,
     ) -> None:
         """Send the hostnames' requests to these targets and to no other; return when it is so.
 
-        A target's host is an IP address. Without targets the hostnames show a page that says so.
+        A target's host is an IP address. Without targets the hostnames show a page that says so, in
+        maintenance another one.
         """
         for target in targets:
             dns.target_name(target.host)
-        route = Route(tuple(map(str, hostnames)), tuple((to.host, to.port) for to in targets))
+        addresses = tuple((to.host, to.port) for to in targets)
+        route = Route(tuple(map(str, hostnames)), addresses, in_maintenance)
         self._change(app, route)
 
     def drain(self, targets: tuple[Target, ...]) -> None:

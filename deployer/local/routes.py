@@ -24,6 +24,7 @@ class Route:
 
     hostnames: tuple[str, ...]
     targets: tuple[tuple[str, int], ...]
+    in_maintenance: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Routes:
     def to_json(self) -> bytes:
         """Return what the file holds."""
         apps = {
-            app: {"hostnames": route.hostnames, "targets": route.targets}
+            app: {name: getattr(route, name) for name in Route.__slots__}
             for app, route in self.apps.items()
         }
         return json.dumps({"serial": self.serial, "apps": apps}).encode()
@@ -60,6 +61,7 @@ class Routes:
                 app: Route(
                     tuple(route["hostnames"]),
                     tuple((host, port) for host, port in route["targets"]),
+                    route.get("in_maintenance", False),
                 )
                 for app, route in stored["apps"].items()
             },

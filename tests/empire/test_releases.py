@@ -1,15 +1,17 @@
 """Releases, builds and formations."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from empire import builds, formation, releases
+from empire import apps, builds, formation, manifests, releases
 from empire.actors import Actor
 from empire.apps import App
 from empire.errors import InvalidInput, NotFound
 from empire.manifest import Dyno, Image, Process, Target
-from empire.names import AppName, Hostname, ProcessType
+from empire.names import AppName, ProcessType
 from empire.releases import Release, Status
 from empire.secrets import Secret
 from empire.settings import cores
@@ -59,17 +61,25 @@ def test_images_are_kept_of_so_many_releases(store: Store, ann: Actor, app: App)
     assert kept == {image_ref("b"), image_ref("c")}
 
 
-def test_a_manifest_says_all_that_a_scheduler_needs(store: Store, ann: Actor, app: App) -> None:
-    made = released(store, app, ann, "one", WEB, CLOCK)
-    released(store, app, ann, "two", WORKER)
-    name = Hostname("hello.localhost")
-    with store.reading() as session:
-        manifest = releases.manifest_of(session, made, app, (name,), 7)
+def test_a_manifest_says_all_that_a_scheduler_needs(line: Line) -> None:
+    line.make("hello")
+    image = line.outside.builder.image
+    line.outside.builder.image = replace(
+        image, processes={WEB: "serve", CLOCK: "tick"}, health_path="/up"
+    )
+    pushed = line.shipped("hello")
+    with line.store.reading() as session:
+        app = apps.find(session, "hello")
+        manifest = manifests.live(session, app)
+        assert manifest
+        made = releases.current(session, app.id)
     small = formation.size_of("1X")
     assert manifest.processes == (
-        Process(CLOCK, "run", 0, small), Process(WEB, "run", 1, small, health_path="/up"),
-    )  # fmt: skip
-    assert (manifest.version, manifest.deployment, manifest.hostnames) == (2, 7, (name,))
+        Process(CLOCK, "tick", 0, small),
+        Process(WEB, "serve", 1, small, health_path="/up", starts=(pushed.number or 0,)),
+    )
+    assert (manifest.version, manifest.deployment) == (2, pushed.number)
+    assert manifest.hostnames == ("hello.localhost",)
     assert [process.is_routed for process in manifest.processes] == [False, True]
     assert made.quantities == {"web": [1, "1X"], "clock": [0, "1X"]}
 

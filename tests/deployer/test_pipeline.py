@@ -2,7 +2,8 @@
 
 import pytest
 
-from empire import apps, config_vars, deployments, releases
+from empire import apps, config_vars, releases
+from empire import line as entrance
 from empire.deployments import Step
 from empire.errors import BuildFailed, Conflict, EmpireError, NotFound, StartFailed
 from empire.events import Event, Failed, Live
@@ -240,7 +241,7 @@ def test_nobody_submits_to_an_app_that_is_gone(line: Line) -> None:
         line.destroy("hello")
         line.settle()
     with line.store.writing() as session, pytest.raises(NotFound, match="no app 'hello'"):
-        deployments.submit_destroy(session, app, by=line.ann)
+        entrance.submit_destroy(session, app, by=line.ann)
 
 
 def test_no_value_of_a_config_var_stands_in_a_journal_or_a_row(line: Line) -> None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from deployer.reconcile import RouteKeeper, reconcile, refresh_route
+from deployer.reconcile import RouteKeeper, reconcile
+from empire import routing
 from empire.errors import StartFailed, Unavailable
 from empire.events import Live
 from empire.manifest import Dyno, Target
@@ -59,7 +60,7 @@ def test_nothing_is_started_where_nothing_is_live(line: Line) -> None:
     line.config("hello", GREETING="hi")
     reconciled(line)
     assert line.outside.scheduler.called("start") == []
-    refresh_route(line.store, line.outside.platform, HELLO)
+    routing.refresh(line.store, line.outside.platform, HELLO)
     assert line.outside.router.calls == []
 
 
@@ -80,7 +81,7 @@ def test_an_app_that_is_being_destroyed_is_not_brought_back(line: Line) -> None:
     line.outside.scheduler.running.clear()
     before = len(line.outside.scheduler.called("start"))
     reconciled(line)
-    refresh_route(line.store, line.outside.platform, HELLO)
+    routing.refresh(line.store, line.outside.platform, HELLO)
     assert len(line.outside.scheduler.called("start")) == before
 
 

@@ -189,7 +189,9 @@ def follow(
     that lives gets some seconds to write the line itself, which also knows the address.
     """
     ended_at: float | None = None
-    for event in store.journals.follow(deployment_id, offset, quiet_seconds):
+    for event in store.journals.follow(  # pragma: no branch - it ends with its last event
+        deployment_id, offset, quiet_seconds
+    ):
         if isinstance(event, Quiet) and (last := ending_of(store, deployment_id)):
             ended_at = ended_at or time.monotonic()
             if time.monotonic() - ended_at >= ENDING_SECONDS:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from deployer import journey
 from empire import apps, config_vars, releases
 from empire import line as entrance
 from empire.deployments import Step
@@ -242,6 +243,16 @@ def test_nobody_submits_to_an_app_that_is_gone(line: Line) -> None:
         line.settle()
     with line.store.writing() as session, pytest.raises(NotFound, match="no app 'hello'"):
         entrance.submit_destroy(session, app, by=line.ann)
+
+
+def test_a_journey_of_an_app_that_is_gone_does_not_begin(line: Line) -> None:
+    line.make("hello")
+    pushed = line.shipped("hello")
+    with line.working():
+        line.destroy("hello")
+        line.settle()
+    with pytest.raises(NotFound, match="The app is gone"):
+        journey.begin(line.store, line.outside.platform, "w:1", pushed, lambda: False)
 
 
 def test_no_value_of_a_config_var_stands_in_a_journal_or_a_row(line: Line) -> None:

@@ -9,9 +9,11 @@ import pytest
 from deployer.reconcile import RouteKeeper, reconcile
 from empire import routing
 from empire.errors import StartFailed, Unavailable
-from empire.events import Live
-from empire.manifest import Dyno, Target
+from empire.events import Live, Stream
+from empire.manifest import Dyno, Manifest, Target
 from empire.names import AppName
+from empire.platform import IsCancelled
+from tests.fakes import FakeScheduler, never
 from tests.line import BOUND_SECONDS, Line, wait_until
 
 HELLO = AppName("hello")
@@ -108,6 +110,27 @@ def test_a_version_that_was_passed_while_it_came_back_is_retired(line: Line) -> 
         new = line.push("hello", "b")
         assert isinstance(line.told(new)[-1], Live)
         line.settle()
+    assert line.running("hello") == [(new.number, "web.1")]
+    assert line.routed("hello") == [new.number]
+
+
+class DeafScheduler(FakeScheduler):
+    """A scheduler that does not hear that it should stop starting."""
+
+    def start(self, manifest: Manifest, is_cancelled: IsCancelled) -> Stream[tuple[Target, ...]]:
+        return super().start(manifest, never)
+
+
+def test_a_version_that_came_back_too_late_is_retired(line: Line) -> None:
+    line.outside.scheduler = DeafScheduler()
+    line.make("hello")
+    old = line.shipped("hello")
+    line.outside.scheduler.running.clear()
+    with came_back(line):
+        new = line.push("hello", "b")
+        assert isinstance(line.told(new)[-1], Live)
+        line.settle()
+        stray(line, "hello", old.number or 0)
     assert line.running("hello") == [(new.number, "web.1")]
     assert line.routed("hello") == [new.number]
 

@@ -10,7 +10,7 @@ from empire import apps, builds, formation, manifests, releases
 from empire.actors import Actor
 from empire.apps import App
 from empire.errors import InvalidInput, NotFound
-from empire.manifest import Dyno, Image, Process, Target
+from empire.manifest import Dyno, Image, Process, Size, Target
 from empire.names import AppName, ProcessType
 from empire.releases import Release, Status
 from empire.secrets import Secret
@@ -104,7 +104,7 @@ def test_sizes_are_named_or_measured() -> None:
     most = float(cores())
     assert formation.size_of("2x").memory_mib == 1024
     assert formation.size_of("PX").cpus == min(4.0, most)
-    assert formation.size_of("512:1GB") == formation.Size("512:1gb", 0.5, 1024)
+    assert formation.size_of("512:1GB") == Size("512:1gb", 0.5, 1024)
     assert formation.size_of("999999:64mb").cpus == most
     for name in ("3X", "512", "512:1tb", "", "\0", "1:1gb", "512:15mb"):
         with pytest.raises(InvalidInput) as caught:
@@ -147,3 +147,17 @@ def test_config_is_sealed_at_rest(store: Store, ann: Actor, app: App) -> None:
 def test_dynos_and_targets_have_the_names_people_know() -> None:
     dyno = Dyno(AppName("hello"), WEB, 2, 3, 4, "up", "", "1X", 0.0, "id")
     assert (dyno.name, str(Target("10.0.0.1", 80))) == ("web.2", "10.0.0.1:80")
+
+
+def test_two_releases_differ_in_what_is_shown_and_never_in_values(
+    store: Store, ann: Actor, app: App
+) -> None:
+    with store.writing() as session:
+        config = {"KEPT": Secret("same"), "CHANGED": Secret("hidden1"), "GONE": Secret("hidden2")}
+        old = releases.of_config(session, app, config, "old", by=ann)
+        config = {"KEPT": Secret("same"), "CHANGED": Secret("hidden3"), "NEW": Secret("hidden4")}
+        new = releases.of_config(session, app, config, "new", by=ann)
+        found = releases.diff(session, old, new)
+    assert "hidden" not in repr(found)
+    assert {name.split()[-1] for name in found} >= {"CHANGED", "GONE", "NEW"}
+    assert not any("KEPT" in name for name in found)

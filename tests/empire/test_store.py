@@ -3,13 +3,17 @@
 import threading
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from sqlalchemy import inspect
 from sqlmodel import SQLModel, select
 
-from empire import apps, audit, deployments, leases, line, users
+from empire import apps, audit, deployments, leases, line, migrations, users
 from empire.apps import App
 from empire.deployments import Deployment, Step
 from empire.errors import Superseded
@@ -25,6 +29,17 @@ def test_the_migrations_make_the_tables_of_the_code(any_store: Store) -> None:
     with any_store.engine.connect() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_the_migrations_lead_back_as_well(any_store: Store) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__path__[0])))
+    with any_store.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+    assert inspect(any_store.engine).get_table_names() == ["alembic_version"]
+    any_store.migrate()
+    assert "apps" in inspect(any_store.engine).get_table_names()
 
 
 def test_what_is_written_is_read_and_what_fails_is_not(any_line: Line) -> None:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import docker
+import hypothesis
 import pytest
 from docker.errors import APIError, DockerException
 
@@ -21,6 +22,10 @@ from empire.store import Store
 from tests.line import Line
 
 FIXTURES = Path(__file__).parent / "fixtures"
+
+# How long one example takes says something of the machine, not of the code.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture

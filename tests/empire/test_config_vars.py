@@ -1,7 +1,7 @@
 """Config vars: whatever an environment can hold comes back as it was given."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from empire import apps, audit, config_vars, deployments, releases
@@ -18,6 +18,7 @@ an_environment_value = st.binary(max_size=200).map(
 
 
 def test_values_come_back_as_they_were_given(store: Store, ann: Actor, app: App) -> None:
+    @settings(max_examples=30)
     @given(st.one_of(an_environment_value, st.text(st.characters(
         exclude_characters="\0", exclude_categories=["Cs"]))))  # fmt: skip
     def comes_back(value: str) -> None:

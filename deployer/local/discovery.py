@@ -21,6 +21,7 @@ from deployer.local.routes import RoutesFile
 from deployer.local.state import Options, State, take_lock, write_pids
 
 PAGE_THREADS = 4
+PRIORITY = -10
 HANDOVER_SECONDS = 10.0
 UPGRADE_SECONDS = 35.0
 """How long a replaced Caddy may finish requests; a little more than its own grace period."""
@@ -171,6 +172,9 @@ def _guard() -> NoReturn:
     reserve_handles()
     os.umask(0o077)
     sys.setswitchinterval(0.0005)
+    # Requests go before builds and boots; Caddy inherits it. Only root may.
+    with contextlib.suppress(PermissionError):
+        os.nice(PRIORITY)
     try:
         process = RouterProcess(_parse(sys.argv[1:]))
     except (sockets.AddressTaken, TimeoutError) as error:

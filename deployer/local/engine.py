@@ -22,6 +22,8 @@ DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 TIMEOUT_SECONDS = 60
 POOL_SIZE = 64
 """Connections kept for reuse; a start uses one per dyno."""
+SHARES_BOOTING, SHARES_UP = 256, 1024
+"""The CPU weight of a dyno until it is healthy, and then: those that serve go first."""
 KEPT_UP = "unless-stopped"
 """The restart policy of a dyno that came up; until then it has none."""
 GONE_CODES = (404, 409)
@@ -75,7 +77,11 @@ class Engine:
 
     def keep_up(self, container: str) -> None:
         """Let the engine start the container again when it crashes and when the machine boots."""
-        self.api.update_container(container, restart_policy={"Name": KEPT_UP})  # type: ignore[arg-type]
+        self.api.update_container(
+            container,
+            restart_policy={"Name": KEPT_UP},  # type: ignore[arg-type]
+            cpu_shares=SHARES_UP,
+        )
 
     def image(self, reference: str) -> dict[str, Any] | None:
         """Return what the engine knows of an image; None when it has none of that name."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployer.local import launcher
+from deployer.local.engine import SHARES_BOOTING
 from empire.manifest import Manifest, Process
 
 DEFAULT_PORT = 8080
@@ -54,6 +55,7 @@ def creation(
         # The init reaps orphans and hands SIGTERM on, which a process with id 1 would ignore.
         "Init": True,
         "RestartPolicy": {"Name": "no"},
+        "CpuShares": SHARES_BOOTING,
         "SecurityOpt": ["no-new-privileges"],
         # Raw sockets on the shared bridge would let one app pose as another.
         "CapDrop": ["NET_RAW", "MKNOD"],

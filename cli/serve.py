@@ -32,12 +32,12 @@ log = structlog.get_logger()
 
 def serve() -> None:
     """Run the server until SIGTERM or Ctrl-C. Exits 1 with the reason when it cannot start."""
-    settings = Settings()
-    _log_to_stderr(settings)
     ending = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
     try:
+        settings = Settings.read()
+        _log_to_stderr(settings)
         with running(settings) as store:
             for line in _greeting(settings, store):
                 print(line, flush=True)

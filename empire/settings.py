@@ -3,11 +3,23 @@
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from empire.errors import InvalidInput
 from empire.files import write_once
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+HOME_MAX_LENGTH = 80  # a Unix socket below it may have 107 characters
 
 
 def default_home() -> Path:
@@ -39,13 +51,13 @@ class Settings(BaseSettings):
     # Where the server listens. Loopback until told otherwise.
     listen_host: str = "127.0.0.1"
     """The address of all listeners."""
-    ssh_port: int = 2222
+    ssh_port: Port = 2222
     """Where git pushes go."""
-    api_port: int = 5000
+    api_port: Port = 5000
     """Where the API answers."""
-    http_port: int = 8080
+    http_port: Port = 8080
     """Where the router takes requests for apps."""
-    https_port: int = 8443
+    https_port: Port = 8443
     """Where the router takes requests over TLS."""
     apps_domain: str = "localhost"
     """An app NAME answers at NAME.apps_domain."""
@@ -55,23 +67,23 @@ class Settings(BaseSettings):
     """Whether a push to an unknown name makes the app (for those who may create apps)."""
 
     # Git over SSH.
-    ssh_max_connections: int = 200
+    ssh_max_connections: PositiveInt = 200
     """How many SSH connections are open at a time."""
-    ssh_max_connections_per_address: int = 100
+    ssh_max_connections_per_address: PositiveInt = 100
     """The same from one address."""
-    ssh_auth_seconds: float = 20
+    ssh_auth_seconds: PositiveFloat = 20
     """How long a client may take to prove who it is."""
-    ssh_auth_tries: int = 6
+    ssh_auth_tries: PositiveInt = 6
     """How many keys a client may try."""
-    ssh_idle_seconds: float = 120
+    ssh_idle_seconds: PositiveFloat = 120
     """A connection on which the client says nothing for so long while we wait for it is closed."""
-    ssh_keepalive_seconds: float = 5
+    ssh_keepalive_seconds: PositiveFloat = 5
     """A side-band keep-alive goes out after so long without output."""
-    pack_max_mib: int = 2048
+    pack_max_mib: PositiveInt = 2048
     """How large the pack of one push may be."""
-    source_max_files: int = 100_000
+    source_max_files: PositiveInt = 100_000
     """How many files the tree of a pushed commit may have."""
-    source_max_mib: int = 2048
+    source_max_mib: PositiveInt = 2048
     """How large the files of a pushed commit may be together."""
 
     # Builds.
@@ -79,15 +91,15 @@ class Settings(BaseSettings):
     """The engine's address; empty means the local socket (or DOCKER_HOST)."""
     builder: Literal["auto", "buildkit", "classic"] = "auto"
     """How the engine builds; auto takes BuildKit where the engine has it."""
-    build_concurrency: int = cores()
+    build_concurrency: PositiveInt = cores()
     """How many builds run at a time; by default one a core."""
-    build_seconds: float = 1800
+    build_seconds: PositiveFloat = 1800
     """How long a build may take."""
-    build_memory_mib: int = 2048
+    build_memory_mib: PositiveInt = 2048
     """How much memory builds may use."""
-    build_cpus: float = float(cores())
+    build_cpus: PositiveFloat = float(cores())
     """How many cores builds may use."""
-    build_output_max_mib: int = 20
+    build_output_max_mib: PositiveInt = 20
     """How much output of a build is kept; more ends it."""
     build_ca_bundle: Path | None = Path("/etc/ssl/certs/ca-certificates.crt")
     """Mounted over the trust store of build steps, never copied into an image."""
@@ -109,19 +121,19 @@ class Settings(BaseSettings):
     """The Debian release of the base image; the machine's own where the mirror lacks it."""
 
     # Deployments.
-    lease_seconds: float = 15
+    lease_seconds: PositiveFloat = 15
     """After how long another worker takes over a deployment whose worker fell silent."""
-    start_seconds: float = 120
+    start_seconds: PositiveFloat = 120
     """How long a new version may take until it is healthy."""
-    worker_uptime_seconds: float = 2
+    worker_uptime_seconds: NonNegativeFloat = 2
     """How long a process without a port must run to count as started."""
-    drain_seconds: float = 30
+    drain_seconds: NonNegativeFloat = 30
     """How long requests in flight may take to end before their dyno gets SIGTERM."""
-    stop_grace_seconds: int = 10
+    stop_grace_seconds: NonNegativeInt = 10
     """How long a dyno has between SIGTERM and SIGKILL."""
-    deployments_concurrency: int = 64
+    deployments_concurrency: PositiveInt = 64
     """How many deployments of different apps move at a time (builds have their own limit)."""
-    releases_kept: int = 10
+    releases_kept: PositiveInt = 10
     """How many releases of an app keep their image."""
     default_size: str = "1X"
     """The size of dynos that nobody sized."""
@@ -146,8 +158,30 @@ class Settings(BaseSettings):
         """Where logs of deployments and apps live."""
         return self.home / "logs"
 
+    @classmethod
+    def read(cls) -> Self:
+        """Return the settings of the environment; raises InvalidInput that names the wrong ones."""
+        try:
+            return cls()
+        except ValidationError as error:
+            wrong = [
+                f"EMPIRE_{'_'.join(map(str, one['loc'])).upper()}: {one['msg']}"
+                for one in error.errors()
+            ]
+            raise InvalidInput(
+                "A setting is not what it must be.",
+                why="\n".join(wrong),
+                fix="docs/settings.md lists all settings with their units.",
+            ) from None
+
     def prepare_home(self) -> None:
-        """Make the home folder, for this user alone."""
+        """Make the home folder, for this user alone; raises InvalidInput for too long a path."""
+        if len(str(self.home)) > HOME_MAX_LENGTH:
+            raise InvalidInput(
+                f"EMPIRE_HOME is too long: {self.home}",
+                why=f"Sockets below it can be reached only up to {HOME_MAX_LENGTH} characters.",
+                fix="Choose a shorter path.",
+            )
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.home.chmod(0o700)
 

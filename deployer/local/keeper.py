@@ -27,6 +27,8 @@ SILENT_SECONDS = 5.0
 """A router process that lives but says nothing for so long is killed and started again."""
 WATCH_SECONDS = 1.0
 STOP_SECONDS = 15.0
+LONGEST_SOCKET, SOCKET_PATH_MAX = "caddy-10000.sock", 107
+"""What the kernel allows (unix(7)), and what Caddy and we need below the home folder."""
 ENDING_SECONDS = 2.0
 
 log = structlog.get_logger()
@@ -44,6 +46,8 @@ class Keeper:
 
     def ensure_running(self) -> None:
         """Have a router process of this code and these settings. Raises Unavailable."""
+        if len(str(self.folder / LONGEST_SOCKET)) > SOCKET_PATH_MAX:
+            raise errors.path_too_long(self.settings.home)
         with self._starting:
             stamp = self._patient_stamp()
             if stamp == self.options.stamp:

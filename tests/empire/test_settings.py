@@ -1,11 +1,9 @@
 """What settings may be, and what is said of those that may not."""
 
-from pathlib import Path
-
 import pytest
 
 from empire.errors import InvalidInput
-from empire.settings import HOME_MAX_LENGTH, Settings
+from empire.settings import Settings
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,8 +29,3 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
 
     assert name in caught.value.why
     assert caught.value.fix
-
-
-def test_a_home_that_sockets_cannot_live_in_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="too long"):
-        Settings(home=tmp_path / ("x" * HOME_MAX_LENGTH)).prepare_home()

@@ -18,7 +18,7 @@ from deployer.local.keeper import Keeper, shutdown
 from deployer.local.proxy import Proxy
 from deployer.local.router import CaddyRouter
 from deployer.local.state import State, is_locked, read_pids
-from empire.errors import Unavailable
+from empire.errors import InvalidInput, Unavailable
 from empire.manifest import Target
 from empire.settings import Settings
 from tests.backend import Backend, ask
@@ -300,3 +300,10 @@ def traffic(settings: Settings) -> Traffic:
 
 def upstream(target: Target) -> str:
     return f"{dns.target_name(target.host)}:{target.port}"
+
+
+def test_a_home_below_which_no_socket_can_live_is_refused(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / ("x" * 100))
+
+    with pytest.raises(InvalidInput, match="too long"):
+        Keeper(settings).ensure_running()

@@ -200,6 +200,7 @@ def serve(folder: Path) -> int:
     from empire.store import Store
     from gitserver.repositories import Repositories
     from gitserver.server import GitServer
+    from tests.fake_one_offs import FakeOneOffs
     from tests.fakes import FakeBuilder, FakeLogs, FakeRegistry, FakeRouter, FakeScheduler
 
     settings = Settings()
@@ -209,7 +210,14 @@ def serve(folder: Path) -> int:
         owner, _ = users.first(session, "Ann", "ann@example.com")
         keys.add(session, owner.id, (folder / "ann.pub").read_text(), by=users.acting(owner, "key"))
     sources = Repositories(settings)
-    fakes = (FakeBuilder(), FakeRegistry(), FakeScheduler(), FakeRouter(), FakeLogs())
+    fakes = (
+        FakeBuilder(),
+        FakeRegistry(),
+        FakeScheduler(),
+        FakeRouter(),
+        FakeLogs(),
+        FakeOneOffs(),
+    )
     Worker(store, Platform(sources, *fakes)).start()
     GitServer(settings, store, sources).start()
     while True:

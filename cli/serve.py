@@ -14,6 +14,7 @@ from apiserver.server import ApiServer
 from buildpacks.builder import Builder
 from cli.first_start import welcome
 from deployer.local.logs import DockerLogs
+from deployer.local.one_offs import DockerOneOffs
 from deployer.local.registry import LocalRegistry
 from deployer.local.router import CaddyRouter
 from deployer.local.scheduler import DockerScheduler
@@ -61,6 +62,7 @@ def running(settings: Settings) -> Iterator[Store]:
             CaddyRouter(settings),
             DockerLogs(settings),
         )
+        one_offs = DockerOneOffs(settings)
         platform = Platform(
             sources=repositories,
             builder=Builder(settings),
@@ -68,9 +70,11 @@ def running(settings: Settings) -> Iterator[Store]:
             scheduler=scheduler,
             router=router,
             logs=logs,
+            one_offs=one_offs,
         )
         parts.callback(scheduler.close)
         parts.callback(logs.close)
+        parts.callback(one_offs.close)
         worker = Worker(store, platform)
         worker.lock()
         router.ensure_running()

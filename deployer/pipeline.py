@@ -6,14 +6,15 @@ the next station together. Each may run again after a crash: it looks first, the
 
 from collections.abc import Callable
 
+from deployer import release_phase
 from deployer.journey import Journey
 from empire import (
     builds,
     config_vars,
     deployments,
-    events,
     leases,
     manifests,
+    one_offs,
     releases,
     remains,
     routing,
@@ -61,15 +62,15 @@ def release(journey: Journey) -> Stream[None]:
 
 
 def prepare(journey: Journey) -> Stream[None]:
-    """Run the release phase. Not built yet: an app that asks for one is told so."""
+    """Run the release phase of a push that asks for one."""
     with journey.store.reading() as session:
-        command = releases.find(
-            session, journey.app.id, str(journey.deployment.version)
-        ).release_command
-    if command and journey.deployment.kind == Kind.PUSH:
-        yield events.Warning(f"The release phase is not supported yet; not run: {command}")
+        one_off = one_offs.of_release_phase(session, journey.app, journey.deployment)
+    if one_off:
+        yield from release_phase.run(journey, one_off)
     with journey.advancing(Step.PREPARED):
         pass
+    if one_off:
+        journey.platform.one_offs.remove(one_off.app, one_off.name)
 
 
 def start(journey: Journey) -> Stream[None]:
@@ -113,6 +114,7 @@ def destroy(journey: Journey) -> Stream[None]:
     platform, app = journey.platform, journey.app
     platform.router.remove(app.handle)
     platform.scheduler.stop(app.handle)
+    platform.one_offs.remove(app.handle)
     platform.registry.delete(app.handle, frozenset())
     platform.sources.remove(app.handle)
     with journey.store.reading() as session:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from deployer.journey import Journey
-from empire import leases, manifests, releases, remains, routing
+from empire import leases, manifests, one_offs, releases, remains, routing
 from empire.deployments import Kind, Step
 from empire.names import AppName, ImageRef
 
@@ -74,11 +74,19 @@ def settle(journey: Journey, running_builds: Builds) -> None:
         journey.platform.scheduler.stop(journey.app.handle, journey.number)
         if journey.deployment.kind == Kind.PUSH:
             journey.platform.sources.drop(journey.source)
+    if journey.deployment.kind == Kind.PUSH:
+        end_release_phase(journey)
     _prune(journey, running_builds)
     with journey.store.writing() as session:
         deployment = leases.held(session, journey.number, journey.owner)
         deployment.is_settled = True
         leases.release(session, deployment)
+
+
+def end_release_phase(journey: Journey) -> None:
+    """Kill and forget the release phase, if it is there."""
+    name = one_offs.name_of_release_phase(journey.deployment)
+    journey.platform.one_offs.remove(journey.app.handle, name)
 
 
 def restore_route(journey: Journey) -> None:

@@ -12,11 +12,18 @@ import structlog
 from deployer import journey as journeys
 from deployer import pipeline
 from deployer.journey import Journey
-from deployer.settle import Builds, land, restore_route, settle
+from deployer.settle import Builds, end_release_phase, land, restore_route, settle
 from empire import deployments, leases
 from empire.apps import App
 from empire.deployments import Deployment, Kind, Step
-from empire.errors import Cancelled, EmpireError, InternalError, NotFound, Unavailable
+from empire.errors import (
+    Cancelled,
+    EmpireError,
+    InternalError,
+    NotFound,
+    ReleaseFailed,
+    Unavailable,
+)
 from empire.events import Line, is_last
 from empire.leases import LeaseLost
 from empire.platform import Platform
@@ -213,6 +220,8 @@ class Worker:
     def _end(self, journey: Journey, error: EmpireError, step: Step) -> None:
         if journey.deployment.step == Step.STARTED:
             restore_route(journey)
+        if journey.deployment.step == Step.RELEASED and not isinstance(error, ReleaseFailed):
+            end_release_phase(journey)  # before anybody is told that nothing of it runs
         with self._store.writing() as session:
             deployment = leases.held(session, journey.number, self._owner)
             if step == Step.CANCELLED:

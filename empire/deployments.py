@@ -97,6 +97,7 @@ class Deployment(SQLModel, table=True):
     owner: str = ""
     leased_until: float = 0
     is_cancelled: bool = False
+    has_begun_release_phase: bool = False
     is_settled: bool = False
     code: str = ""
     what: str = ""

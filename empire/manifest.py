@@ -139,6 +139,43 @@ class Dyno:
 
 
 @dataclass(frozen=True, slots=True)
+class OneOff:
+    """One run of a command beside the formation.
+
+    `app` is the app's handle and `app_name` what it is called now; `name` is its dyno's: run.1234, or release.N for the release phase of deployment N.
+    Somebody holds the other end of an attached one; any other writes to the log. `seconds` is how
+    long it may run.
+    """
+
+    app: AppName
+    name: str
+    version: int
+    image: ImageRef
+    command: str
+    size: Size
+    env: dict[str, Secret] = field(default_factory=dict)
+    app_name: str = ""
+    is_attached: bool = False
+    has_terminal: bool = False
+    seconds: float = 86400
+
+    @property
+    def type(self) -> ProcessType:
+        """The first part of its name."""
+        return ProcessType(self.name.partition(".")[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A one-off as it is seen now. The times are seconds since the epoch; `ended_at` 0 is not yet."""
+
+    dyno: Dyno
+    is_attached: bool
+    must_end_at: float
+    ended_at: float = 0
+
+
+@dataclass(frozen=True, slots=True)
 class LogLine:
     """One line of an app's log. `at` is seconds since the epoch; `source` is app, router, build..."""
 

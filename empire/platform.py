@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from empire.events import Stream
-from empire.manifest import Dyno, Image, LogLine, Manifest, Source, Target
+from empire.manifest import Dyno, Image, LogLine, Manifest, OneOff, Run, Source, Target
 from empire.names import AppName, Hostname, ImageRef
+from empire.secrets import Secret
 
 IsCancelled = Callable[[], bool]
 """Asked often by long work; true means stop at once, clean up, and raise Cancelled."""
@@ -87,6 +88,77 @@ class Scheduler(Protocol):
         """Return what runs now, of one app or of all."""
         ...
 
+    def enter(
+        self, dyno: Dyno, command: str, env: dict[str, Secret], has_terminal: bool
+    ) -> "Duplex":
+        """Run a command in a running dyno and return its streams. Raises NotFound, Unavailable."""
+        ...
+
+
+class Duplex(Protocol):
+    """The standard streams of a command, live. Reading and writing may be in different threads."""
+
+    def read(self) -> tuple[int, bytes] | None:
+        """Return what it wrote next and where (1 stdout, 2 stderr); None when no more will come.
+
+        Who does not read holds the command up: nothing is kept in memory.
+        """
+        ...
+
+    def write(self, content: bytes) -> None:
+        """Give it input; waits until it is taken. Raises OSError where nobody reads any more."""
+        ...
+
+    def end_input(self) -> None:
+        """Let it see the end of its input."""
+        ...
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Tell it the size of its terminal."""
+        ...
+
+    def wait(self) -> int:
+        """Return its exit status when it ended."""
+        ...
+
+    def close(self) -> None:
+        """Let go, waking who reads or writes. A command in a dyno is ended by it."""
+        ...
+
+
+class OneOffs(Protocol):
+    """Runs single commands beside the formation: of the release phase, of `empire run`."""
+
+    def create(self, one_off: OneOff) -> None:
+        """Make it ready, but do not start it. One of the same name is left as it is."""
+        ...
+
+    def start(self, app: AppName, name: str) -> None:
+        """Start it, unless it was started before.
+
+        Raises NotFound when there is none (any more), ReleaseFailed when it cannot run.
+        """
+        ...
+
+    def output(self, app: AppName, name: str, is_cancelled: IsCancelled) -> Stream[int]:
+        """Yield its output from the first line on and return its exit status.
+
+        May be called again, also after it ended. Raises NotFound; Cancelled, and then it runs on.
+        """
+        ...
+
+    def attach(self, app: AppName, name: str) -> Duplex:
+        """Start it and return its streams. Raises NotFound, ReleaseFailed."""
+        ...
+
+    def remove(self, app: AppName, name: str = "") -> None:
+        """Kill and forget one, or without a name all of the app."""
+        ...
+
+    def runs(self, app: AppName | None = None) -> list[Run]:
+        """Return those that are ready, run, or ended and were not removed, of one app or of all."""
+        ...
+
 
 class Router(Protocol):
     """Brings requests to dynos."""
@@ -139,3 +211,4 @@ class Platform:
     scheduler: Scheduler
     router: Router
     logs: Logs
+    one_offs: OneOffs

@@ -130,6 +130,10 @@ class Settings(BaseSettings):
     """How long requests in flight may take to end before their dyno gets SIGTERM."""
     stop_grace_seconds: NonNegativeInt = 10
     """How long a dyno has between SIGTERM and SIGKILL."""
+    release_seconds: PositiveFloat = 3600
+    """How long the release phase of a push may take."""
+    run_seconds: PositiveFloat = 86400
+    """How long a one-off of `empire run` may run."""
     deployments_concurrency: PositiveInt = 64
     """How many deployments of different apps move at a time (builds have their own limit)."""
     releases_kept: PositiveInt = 10

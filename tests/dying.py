@@ -121,5 +121,6 @@ def dying(platform: Platform, life: Life) -> Platform:
         platform.scheduler,
         platform.router,
         platform.logs,
+        platform.one_offs,
     )
     return Platform(*(cast("Any", _DyingPort(port, life)) for port in ports))

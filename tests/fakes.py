@@ -16,6 +16,8 @@ from empire.events import Line, Stage, Stream
 from empire.manifest import Dyno, Image, LogLine, Manifest, Process, Source, Target
 from empire.names import AppName, Hostname, ImageRef, ProcessType
 from empire.platform import IsCancelled
+from empire.secrets import Secret
+from tests.fake_duplex import FakeDuplex, shell
 
 PATIENCE_SECONDS = 30.0
 """How long a held call waits at most, so that a wrong test ends."""
@@ -174,6 +176,12 @@ class FakeScheduler(Scripted):
     def dynos(self, app: AppName | None = None) -> list[Dyno]:
         with self._lock:
             return [dyno for dyno in self.running.values() if app in (None, dyno.app)]
+
+    def enter(
+        self, dyno: Dyno, command: str, env: dict[str, Secret], has_terminal: bool
+    ) -> FakeDuplex:
+        self._play("enter", dyno, command, has_terminal)
+        return FakeDuplex(shell(command, env, is_attached=True))
 
     def crash(self, dyno: Dyno, exit_code: int = 1) -> None:
         """Let a running dyno crash."""

@@ -17,6 +17,7 @@ from empire.names import AppName, Sha
 from empire.platform import Platform
 from empire.secrets import Secret
 from empire.store import Store
+from tests.fake_one_offs import FakeOneOffs
 from tests.fakes import (
     FakeBuilder,
     FakeLogs,
@@ -48,11 +49,18 @@ class Outside:
     scheduler: FakeScheduler = field(default_factory=FakeScheduler)
     router: FakeRouter = field(default_factory=FakeRouter)
     logs: FakeLogs = field(default_factory=FakeLogs)
+    one_offs: FakeOneOffs = field(default_factory=FakeOneOffs)
 
     @property
     def platform(self) -> Platform:
         return Platform(
-            self.sources, self.builder, self.registry, self.scheduler, self.router, self.logs
+            self.sources,
+            self.builder,
+            self.registry,
+            self.scheduler,
+            self.router,
+            self.logs,
+            self.one_offs,
         )
 
 

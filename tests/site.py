@@ -19,6 +19,7 @@ from empire.platform import Platform
 from empire.settings import Settings
 from empire.store import Store
 from empire.users import Role
+from tests.fake_one_offs import FakeOneOffs
 from tests.fakes import (
     FakeBuilder,
     FakeLogs,
@@ -52,6 +53,7 @@ class Site:
     scheduler: FakeScheduler
     router: FakeRouter
     logs: FakeLogs
+    one_offs: FakeOneOffs
 
     @property
     def url(self) -> str:
@@ -104,12 +106,13 @@ def running(home: Path) -> Iterator[Site]:
     store.migrate()
     sources, builder, registry = FakeSources(), FakeBuilder(), FakeRegistry()
     scheduler, router, logs = FakeScheduler(), FakeRouter(), FakeLogs()
-    platform = Platform(sources, builder, registry, scheduler, router, logs)
+    one_offs = FakeOneOffs()
+    platform = Platform(sources, builder, registry, scheduler, router, logs, one_offs)
     worker, api = Worker(store, platform), ApiServer(settings, store, platform)
     worker.start()
     api.start()
     try:
-        yield Site(store, api, worker, sources, builder, scheduler, router, logs)
+        yield Site(store, api, worker, sources, builder, scheduler, router, logs, one_offs)
     finally:
         api.stop()
         worker.stop()

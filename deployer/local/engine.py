@@ -70,6 +70,11 @@ class Engine:
         is_rootless = "name=rootless" in (self.about.get("SecurityOptions") or ())
         return is_local and not is_virtual and not is_rootless
 
+    @property
+    def address(self) -> str:
+        """Where the engine listens: unix://PATH or tcp://HOST:PORT."""
+        return self._address or kwargs_from_env().get("base_url") or DEFAULT_ADDRESS
+
     def create(self, body: dict[str, Any], name: str) -> str:
         """Create a container from the engine's own kind of description; return its id."""
         made = self.api.create_container_from_config(body, name=name)  # type: ignore[no-untyped-call]

@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from empire.errors import Cancelled, InvalidInput, StartFailed, Unavailable
+from empire.errors import (
+    Cancelled,
+    Conflict,
+    InvalidInput,
+    NotFound,
+    ReleaseFailed,
+    StartFailed,
+    Unavailable,
+)
 from empire.settings import Settings
 
 SHELL_EXIT_CODES = {
@@ -50,6 +58,23 @@ def exited(
         what = f"{dyno} exited with code {exit_code} while it started."
         fix = SHELL_EXIT_CODES.get(exit_code, "The reason is most likely in its last lines.")
     return StartFailed(what, why=last_lines(lines), fix=fix)
+
+
+def one_off_gone(name: str) -> NotFound:
+    """Return the error for a one-off that is not there, or not any more."""
+    return NotFound(f"There is no {name} (any more).", fix="`empire ps` lists what there is.")
+
+
+def one_off_cannot_run(name: str, reason: str) -> ReleaseFailed:
+    """Return the error for a one-off that the engine could not start."""
+    return ReleaseFailed(
+        f"{name} cannot be started.", why=reason, fix="A command runs in the image's /bin/sh."
+    )
+
+
+def not_enterable(dyno: str, reason: str) -> Conflict:
+    """Return the error for a dyno that runs no commands now."""
+    return Conflict(f"{dyno} does not run now.", why=reason, fix="`empire ps` shows what does.")
 
 
 def no_shell(dyno: str) -> StartFailed:

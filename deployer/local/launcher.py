@@ -55,6 +55,28 @@ SHELL_WORDS = frozenset(
 )
 
 
+SIZE_KNOWN = """\
+tries=0
+while [ $tries -lt 50 ] && [ "$(stty size 2>/dev/null)" = "0 0" ]; do
+    sleep 0.02
+    tries=$((tries + 1))
+done
+unset tries
+"""
+"""The engine tells a terminal's size only after the start; a program looks at it only once."""
+
+
+def launch_in_terminal(command: str) -> list[str]:
+    """Return the arguments that run a command when its terminal has a size."""
+    return [SHELL, "-c", SIZE_KNOWN + (f"exec {command}" if is_simple(command) else command)]
+
+
+def launch_in_order(command: str) -> list[str]:
+    """Return the arguments that run a command whose two outputs shall come in order: as one."""
+    shell, flag, line = launch(command) or [SHELL, "-c", ":"]
+    return [shell, flag, f"exec 2>&1\n{line}"]
+
+
 def launch(command: str) -> list[str] | None:
     """Return the arguments that run a command as Heroku does, in a shell; None runs the image's own.
 

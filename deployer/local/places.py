@@ -5,7 +5,7 @@ from typing import Any
 
 from deployer.local import launcher
 from deployer.local.engine import SHARES_BOOTING
-from empire.manifest import Manifest, Process
+from empire.manifest import Manifest, Process, Size
 
 DEFAULT_PORT = 8080
 """Many sample apps that ignore PORT listen here."""
@@ -51,16 +51,7 @@ def creation(
 ) -> dict[str, Any]:
     """Return the body of the engine's create call."""
     process, port = place.process, f"{place.port}/tcp"
-    host = _limits(process, cores) | {
-        # The init reaps orphans and hands SIGTERM on, which a process with id 1 would ignore.
-        "Init": True,
-        "RestartPolicy": {"Name": "no"},
-        "CpuShares": SHARES_BOOTING,
-        "SecurityOpt": ["no-new-privileges"],
-        # Raw sockets on the shared bridge would let one app pose as another.
-        "CapDrop": ["NET_RAW", "MKNOD"],
-        "LogConfig": LOGS,
-    }
+    host = confined(process.size, cores)
     body: dict[str, Any] = {
         "Image": place.manifest.image,
         "Labels": labels(place, instance),
@@ -114,11 +105,20 @@ def environment(place: Place) -> dict[str, str]:
     }
 
 
-def _limits(process: Process, cores: int) -> dict[str, int]:
-    memory_bytes = process.size.memory_mib * 1024 * 1024
+def confined(size: Size, cores: int) -> dict[str, Any]:
+    """Return what the engine shall allow a container of ours, and how it treats it."""
+    memory_bytes = size.memory_mib * 1024 * 1024
     return {
         "Memory": memory_bytes,
         "MemorySwap": memory_bytes,
-        "NanoCpus": int(min(process.size.cpus, cores) * 1e9),
+        "NanoCpus": int(min(size.cpus, cores) * 1e9),
         "PidsLimit": PIDS_LIMIT,
+        # The init reaps orphans and hands SIGTERM on, which a process with id 1 would ignore.
+        "Init": True,
+        "RestartPolicy": {"Name": "no"},
+        "CpuShares": SHARES_BOOTING,
+        "SecurityOpt": ["no-new-privileges"],
+        # Raw sockets on the shared bridge would let one app pose as another.
+        "CapDrop": ["NET_RAW", "MKNOD"],
+        "LogConfig": LOGS,
     }

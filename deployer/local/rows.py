@@ -71,7 +71,7 @@ def refined(seen: Dyno, details: Row) -> Dyno:
     return replace(
         seen,
         state=_state(status, is_kept_up=is_up_before(details)),
-        started_at=_seconds(state["StartedAt"]) or seen.started_at,
+        started_at=seconds(state["StartedAt"]) or seen.started_at,
         restarts=details["RestartCount"],
         exit_code=None if status in ("created", "running") else state["ExitCode"],
         target=target(details) if status == "running" else None,
@@ -113,6 +113,6 @@ def _published_port(row: Row, port: str) -> int | None:
     return next((int(binding["HostPort"]) for binding in bindings), None)
 
 
-def _seconds(timestamp: str) -> float:
+def seconds(timestamp: str) -> float:
     """Return seconds since the epoch, 0 for the engine's "never" (the year 1)."""
     return max(0.0, datetime.fromisoformat(timestamp).timestamp())

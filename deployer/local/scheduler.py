@@ -7,9 +7,10 @@ from typing import TypeVar
 
 from docker.errors import NotFound
 
-from deployer.local import containers, errors
+from deployer.local import containers, errors, visits
 from deployer.local.boot import Boot
 from deployer.local.engine import Engine, speaking
+from deployer.local.hijack import Hijacked
 from deployer.local.places import labels_of, places
 from deployer.local.rows import Row, deployment_of, dyno_of, needs_a_closer_look, refined
 from deployer.local.watch import Watch
@@ -17,6 +18,7 @@ from empire.events import Line, Stream
 from empire.manifest import Dyno, Manifest, Target
 from empire.names import AppName
 from empire.platform import IsCancelled
+from empire.secrets import Secret
 from empire.settings import Settings
 
 T = TypeVar("T")
@@ -82,6 +84,18 @@ class DockerScheduler:
             (dyno for dyno in found if dyno),
             key=lambda dyno: (dyno.app, dyno.deployment, dyno.process, dyno.index),
         )
+
+    def enter(
+        self, dyno: Dyno, command: str, env: dict[str, Secret], has_terminal: bool
+    ) -> Hijacked:
+        """Run a command in a running dyno and return its streams."""
+        return visits.enter(self._engine, dyno, command, env, has_terminal)
+
+    def end_visits(self) -> None:
+        """End the commands in dynos that an earlier server left; nobody sees their output."""
+        with speaking("look into dynos"):
+            for row in self._list(None):
+                visits.end_all(self._engine, row["Id"])
 
     def watch(self, on_change: Callable[[AppName], None]) -> None:
         """Call back, from a thread, with each app of which a container started or ended."""

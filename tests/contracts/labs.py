@@ -8,14 +8,16 @@ import docker
 import httpx
 
 from deployer.local.logs import DockerLogs
+from deployer.local.one_offs import DockerOneOffs
 from deployer.local.registry import LocalRegistry
 from deployer.local.scheduler import DockerScheduler
 from empire.manifest import Dyno, LogLine, Manifest, Process, Size, Target
 from empire.names import AppName, Hostname, ImageRef, ProcessType
-from empire.platform import Logs, Registry, Scheduler
+from empire.platform import Logs, OneOffs, Registry, Scheduler
 from empire.secrets import Secret
 from empire.settings import Settings
 from tests.conftest import build, remove_containers
+from tests.fake_one_offs import FakeOneOffs
 from tests.fakes import FakeLogs, FakeRegistry, FakeScheduler, image_ref
 
 SMALL = Size("1X", 0.5, 128)
@@ -30,6 +32,8 @@ class Lab(Protocol):
     def registry(self) -> Registry: ...
     @property
     def logs(self) -> Logs: ...
+    @property
+    def one_offs(self) -> OneOffs: ...
     @property
     def image(self) -> ImageRef: ...
 
@@ -86,6 +90,7 @@ class FakeLab:
     scheduler: FakeScheduler = field(default_factory=FakeScheduler)
     registry: FakeRegistry = field(default_factory=FakeRegistry)
     logs: FakeLogs = field(default_factory=FakeLogs)
+    one_offs: FakeOneOffs = field(default_factory=FakeOneOffs)
     image: ImageRef = field(default_factory=lambda: image_ref("sample"))
     said: int = 0
 
@@ -113,6 +118,7 @@ class LocalLab:
         self.scheduler = DockerScheduler(settings)
         self.registry = LocalRegistry(settings)
         self.logs = DockerLogs(settings)
+        self.one_offs = DockerOneOffs(settings)
         self._built: list[ImageRef] = []
 
     def answers(self, target: Target) -> bool:
@@ -136,6 +142,7 @@ class LocalLab:
         self.scheduler.close()
         self.registry.close()
         self.logs.close()
+        self.one_offs.close()
         remove_containers(self.engine, self.settings.instance)
         for image in self._built:
             if self.engine.images(filters={"label": f"empire.instance={self.settings.instance}"}):

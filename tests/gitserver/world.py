@@ -20,6 +20,7 @@ from empire.store import Store
 from empire.users import Role
 from gitserver.repositories import Repositories
 from gitserver.server import GitServer
+from tests.fake_one_offs import FakeOneOffs
 from tests.fakes import FakeBuilder, FakeLogs, FakeRegistry, FakeRouter, FakeScheduler
 
 TIMEOUT_SECONDS = 20
@@ -282,6 +283,7 @@ def running(folder: Path, **knobs: Any) -> Iterator[World]:
         scheduler=FakeScheduler(),
         router=FakeRouter(),
         logs=FakeLogs(),
+        one_offs=FakeOneOffs(),
     )
     worker = Worker(store, platform)
     worker.start()

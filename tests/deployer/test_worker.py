@@ -192,18 +192,6 @@ def test_an_app_without_a_web_process_is_live_without_an_address(line: TheLine) 
     assert line.running("hello") == [(pushed.number, "clock.1")]
 
 
-def test_a_release_phase_that_is_not_run_is_said(line: TheLine) -> None:
-    line.make("hello")
-    image = line.outside.builder.image
-    line.outside.builder.image = type(image)(
-        image.ref, image.processes, release_command="migrate", buildpack="Fake"
-    )
-    pushed = line.shipped("hello")
-    assert " !     The release phase is not supported yet; not run: migrate" in [
-        str(event) for event in line.told(pushed)
-    ]
-
-
 def test_old_images_go_when_newer_releases_need_the_room(line: TheLine) -> None:
     line.make("hello")
     object.__setattr__(line.store.settings, "releases_kept", 2)

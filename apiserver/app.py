@@ -18,6 +18,7 @@ from apiserver import (
     releases,
 )
 from apiserver.calls import Door
+from apiserver.tails import Parts
 from apiserver.wire import Json, Wire
 from empire.errors import EmpireError
 from empire.platform import Platform
@@ -49,6 +50,7 @@ def create_app(settings: Settings, store: Store, platform: Platform) -> FastAPI:
         default_response_class=Json,
     )
     app.state.door = Door(settings, store, platform)
+    app.state.log_parts = Parts(platform.logs)
     app.add_middleware(Wire)
     app.add_exception_handler(EmpireError, errors.of_empire)
     app.add_exception_handler(RequestValidationError, errors.of_body)

@@ -12,11 +12,12 @@ from pydantic import BaseModel, Field
 from apiserver import shapes, tails
 from apiserver.apps import reference
 from apiserver.calls import Asked, Call, Door, Identity, door_of
-from apiserver.tails import Wish
-from empire import access, users
+from apiserver.tails import Parts, Wish
+from empire import access, logs, users
 from empire.access import Permission
 from empire.apps import App
 from empire.errors import EmpireError, NotFound
+from empire.logs import LogFilter
 from empire.secrets import Secret
 from empire.store import new_id, now
 
@@ -27,7 +28,10 @@ router = APIRouter()
 
 
 class LogWish(BaseModel):
-    """What of the log is wished; Heroku's CLI sends a process type as `dyno`, too."""
+    """What of the log is wished; Heroku's CLI sends a process type as `dyno`, too.
+
+    `since` ("10m" or an ISO time) and `grep` are ours.
+    """
 
     dyno: str | None = None
     dyno_name: str | None = None
@@ -35,6 +39,8 @@ class LogWish(BaseModel):
     source: str | None = None
     lines: int = Field(default=100, ge=0)
     tail: bool = False
+    since: str | None = None
+    grep: str | None = None
 
 
 @router.post("/apps/{app}/log-sessions", status_code=201)
@@ -62,16 +68,20 @@ async def stream_log(
     door = door_of(request)
     wish = await run_in_threadpool(_open, door, ticket)
     seen = int(last_event_id) if last_event_id.isdigit() else None
-    return StreamingResponse(tails.stream(door, wish, seen), media_type="text/event-stream")
+    return StreamingResponse(
+        tails.stream(door, _parts_of(request), wish, seen), media_type="text/event-stream"
+    )
 
 
 def _seal(call: Call, app: App, wish: LogWish) -> str:
     content = {
+        "since": logs.since(wish.since or ""),
+        "grep": wish.grep or "",
         "app": reference(app).id,
         "user": call.actor.user_id,
         "until": time.time() + SESSION_SECONDS,
-        "dyno": wish.dyno or wish.dyno_name or wish.type,
-        "source": wish.source,
+        "dyno": wish.dyno or wish.dyno_name or wish.type or "",
+        "source": logs.source(wish.source or ""),
         "lines": min(wish.lines, tails.MOST_LINES),
         "tail": wish.tail,
     }
@@ -89,7 +99,14 @@ def _open(door: Door, ticket: str) -> Wish:
     with door.store.reading() as session:
         actor = users.acting(users.find(session, content["user"]), "log session")
         app = access.require(session, actor, content["app"], Permission.VIEW)
-    return Wish(app.name, content["dyno"], content["source"], content["lines"], content["tail"])
+    wish = LogFilter(content["dyno"], content["source"], content["since"], content["grep"])
+    return Wish(app.handle, wish, content["lines"], content["tail"])
+
+
+def _parts_of(request: Request) -> Parts:
+    parts = request.app.state.log_parts
+    assert isinstance(parts, Parts)
+    return parts
 
 
 def _no_session() -> NotFound:

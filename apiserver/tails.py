@@ -1,147 +1,140 @@
-"""Log lines as server-sent events. Each tail has a thread of its own, taken from no pool."""
+"""Log lines as server-sent events. A tail holds no thread: it sleeps in the event loop.
+
+Followers of the same lines stand at the same positions, so what one of them reads is read once for
+all of them.
+"""
 
 import asyncio
-import threading
 import time
-from collections.abc import AsyncIterator, Generator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 
-import structlog
 from fastapi.concurrency import run_in_threadpool
 
 from apiserver.calls import Door
+from empire import logs
+from empire.logs import LogFilter
 from empire.manifest import LogLine
 from empire.names import AppName
+from empire.platform import Logs
 
 MOST_LINES = 1500
 KEEP_ALIVE_SECONDS = 30.0
 """Clients give up on a body that is silent for 300 seconds."""
-_AHEAD = 1000
-"""How many lines a tail may be ahead of its client."""
-
-log = structlog.get_logger()
+NAP_SECONDS = 0.05
+_SHARED = 32
+"""How many parts of logs are kept for the next follower."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What of an app's log is wished: a dyno (web.1) or type (web), a source (app or heroku)."""
+    """What of an app's log is wished; with a tail also what comes."""
 
     app: AppName
-    dyno: str | None
-    source: str | None
+    filter: LogFilter
     lines: int
     tail: bool
 
-    def holds(self, line: LogLine) -> bool:
-        """Tell whether the line is wished for."""
-        by_dyno = not self.dyno or self.dyno in (line.dyno, line.dyno.partition(".")[0])
-        return by_dyno and (not self.source or self.source == source_of(line))
+
+Part = tuple[bytes, int]
+"""Events, and where to go on after them."""
 
 
-def source_of(line: LogLine) -> str:
-    """Return who speaks in Heroku's words: the app, or the platform."""
-    return "app" if line.source == "app" else "heroku"
+@dataclass
+class Parts:
+    """Parts of logs as events. All calls are from the event loop."""
+
+    logs: Logs
+    _parts: OrderedDict[tuple[AppName, LogFilter, int], asyncio.Task[Part]] = field(
+        default_factory=OrderedDict
+    )
+    _ends: dict[AppName, tuple[float, int]] = field(default_factory=dict)
+
+    async def recent(self, wish: Wish) -> Part:
+        """Return the last lines."""
+        return await run_in_threadpool(self._recent, wish)
+
+    async def after(self, wish: Wish, position: int) -> Part:
+        """Return what comes after the position; the same position when nothing does."""
+        key = (wish.app, wish.filter, position)
+        task = self._parts.get(key)
+        if task is None:
+            task = asyncio.create_task(run_in_threadpool(self._after, *key))
+            self._parts[key] = task
+            if len(self._parts) > _SHARED:
+                self._parts.popitem(last=False)
+        try:
+            # Shielded: a follower who leaves must not end what others wait for.
+            content, after = await asyncio.shield(task)
+        except Exception:
+            self._parts.pop(key, None)
+            raise
+        if after == position:
+            self._parts.pop(key, None)
+        return content, after
+
+    def end(self, app: AppName) -> int:
+        """Return where the log ends, or ended a moment ago."""
+        now = time.monotonic()
+        looked_at, end = self._ends.get(app, (0.0, 0))
+        if now - looked_at > NAP_SECONDS / 2:
+            if len(self._ends) > _SHARED:
+                self._ends.clear()
+            end = self.logs.end(app)
+            self._ends[app] = (now, end)
+        return end
+
+    def _recent(self, wish: Wish) -> Part:
+        found, after = self.logs.recent(wish.app, wish.lines, wish.filter)
+        return _events(found), after
+
+    def _after(self, app: AppName, wish: LogFilter, position: int) -> Part:
+        found, after = self.logs.read(app, position, wish)
+        return _events(found), after
 
 
-async def stream(door: Door, wish: Wish, seen: int | None) -> AsyncIterator[bytes]:
+async def stream(door: Door, parts: Parts, wish: Wish, seen: int | None) -> AsyncIterator[bytes]:
     """Yield the events; those up to the id `seen` are left out."""
     # Without a tail the client goes on once its reconnect timer, set here, has run out.
     if not wish.tail:
         yield b"retry: 1\n\n"
-    async for line in _tail(door, wish, seen) if wish.tail else _recent(door, wish):
-        if line is None:
-            yield b": keep-alive\n\n"
-        elif wish.holds(line) and (seen is None or _number(line) > seen):
-            yield _event(line)
-
-
-async def _recent(door: Door, wish: Wish) -> AsyncIterator[LogLine | None]:
-    count = MOST_LINES if wish.dyno or wish.source else wish.lines
-    found = await run_in_threadpool(door.platform.logs.recent, wish.app, count)
-    wanted = [line for line in found if wish.holds(line)]
-    for line in wanted[len(wanted) - min(wish.lines, len(wanted)) :]:
-        yield line
-
-
-async def _tail(door: Door, wish: Wish, seen: int | None) -> AsyncIterator[LogLine | None]:
-    pump = _Pump(door, wish.app, wish.lines if seen is None else MOST_LINES)
+    position = seen or 0
+    if seen is None:
+        content, position = await parts.recent(wish)
+        if content:
+            yield content
     heard = time.monotonic()
-    try:
-        while not door.stopping.is_set():
-            line = await pump.next()
-            if line is not None or time.monotonic() - heard > KEEP_ALIVE_SECONDS:
-                heard = time.monotonic()
-                yield line
-            if pump.is_dry:
+    while not door.stopping.is_set() and (wish.tail or seen is not None):
+        content, after = await parts.after(wish, position)
+        if content or time.monotonic() - heard > KEEP_ALIVE_SECONDS:
+            heard = time.monotonic()
+            yield content or b": keep-alive\n\n"
+        if after == position:
+            if not wish.tail:
                 return
-    finally:
-        pump.close()
+            await _more(door, parts, wish, position, heard + KEEP_ALIVE_SECONDS)
+        position = after
 
 
-class _Pump:
-    """Brings lines from the port's blocking iterator into the event loop."""
+async def _more(door: Door, parts: Parts, wish: Wish, position: int, until: float) -> None:
+    """Return when the log does not end at the position any more, or at the time for a sign of life.
 
-    def __init__(self, door: Door, app: AppName, lines: int) -> None:
-        self._door = door
-        self._loop = asyncio.get_running_loop()
-        self._lines: asyncio.Queue[LogLine] = asyncio.Queue()
-        self._room = threading.Semaphore(_AHEAD)
-        self._closed = threading.Event()
-        self._has_ended = False
-        threading.Thread(
-            target=self._run, args=(app, lines), name=f"tail-{app}", daemon=True
-        ).start()
-
-    async def next(self) -> LogLine | None:
-        """Return the next line, or None when none came for a moment."""
-        try:
-            line = await asyncio.wait_for(self._lines.get(), 0.25)
-        except TimeoutError:
-            return None
-        self._room.release()
-        return line
-
-    @property
-    def is_dry(self) -> bool:
-        """Tell whether no line will come any more."""
-        return self._has_ended and self._lines.empty()
-
-    def close(self) -> None:
-        self._closed.set()
-
-    def _run(self, app: AppName, lines: int) -> None:
-        try:
-            found = self._door.platform.logs.follow(app, lines)
-            for line in found:
-                if not self._is_wanted or (line is not None and not self._put(line)):
-                    break
-            if isinstance(found, Generator):
-                found.close()
-        except Exception:
-            log.exception("log tail failed", app=app)
-        finally:
-            self._has_ended = True
-
-    def _put(self, line: LogLine) -> bool:
-        """Hand the line over once there is room; False when nobody wants it any more."""
-        while not self._room.acquire(timeout=0.1):
-            if not self._is_wanted:
-                return False
-        self._loop.call_soon_threadsafe(self._lines.put_nowait, line)
-        return True
-
-    @property
-    def _is_wanted(self) -> bool:
-        return not (self._closed.is_set() or self._door.stopping.is_set())
+    All followers wake at the same moments, or they would not read the same parts.
+    """
+    await _tick()
+    while parts.end(wish.app) == position and time.monotonic() < until:
+        if door.stopping.is_set():
+            return
+        await _tick()
 
 
-def _event(line: LogLine) -> bytes:
-    at = datetime.fromtimestamp(line.at, UTC).isoformat(timespec="microseconds")
-    who = f"{source_of(line)}[{line.dyno or line.source}]"
-    data = " ".join(line.text.splitlines()) or ""
-    return f"id: {_number(line)}\ndata: {at} {who}: {data}\n\n".encode("utf-8", "replace")
+async def _tick() -> None:
+    await asyncio.sleep(NAP_SECONDS - asyncio.get_running_loop().time() % NAP_SECONDS)
 
 
-def _number(line: LogLine) -> int:
-    return int(line.at * 1_000_000)
+def _events(found: list[LogLine]) -> bytes:
+    return b"".join(
+        f"id: {line.position}\ndata: {logs.told(line)}\n\n".encode("utf-8", "replace")
+        for line in found
+    )

@@ -13,7 +13,8 @@ import structlog
 from apiserver.server import ApiServer
 from buildpacks.builder import Builder
 from cli.first_start import welcome
-from deployer.local.logs import DockerLogs
+from deployer.local.collector import Collector
+from deployer.local.logs import LocalLogs
 from deployer.local.one_offs import DockerOneOffs
 from deployer.local.registry import LocalRegistry
 from deployer.local.router import CaddyRouter
@@ -57,11 +58,9 @@ def running(settings: Settings) -> Iterator[Store]:
         parts.callback(store.close)
         store.migrate()
         repositories = Repositories(settings)
-        scheduler, router, logs = (
-            DockerScheduler(settings),
-            CaddyRouter(settings),
-            DockerLogs(settings),
-        )
+        logs, router = LocalLogs(settings), CaddyRouter(settings)
+        collector = Collector(settings, logs)
+        scheduler = DockerScheduler(settings, before_remove=collector.drain)
         one_offs = DockerOneOffs(settings)
         platform = Platform(
             sources=repositories,
@@ -73,11 +72,12 @@ def running(settings: Settings) -> Iterator[Store]:
             one_offs=one_offs,
         )
         parts.callback(scheduler.close)
-        parts.callback(logs.close)
         parts.callback(one_offs.close)
         worker = Worker(store, platform)
         worker.lock()
         router.ensure_running()
+        collector.start()
+        parts.callback(collector.close)
         _sweep(store, repositories)
         reconcile(store, platform)
         keeper = RouteKeeper(store, platform)

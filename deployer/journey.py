@@ -1,24 +1,28 @@
 """One deployment as the worker carries it: its row, its app, its journal, its way to cancel."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+import structlog
 from sqlmodel import Session
 
 from empire import apps, deployments, leases, manifests, releases, routing
 from empire.apps import App
 from empire.deployments import Deployment, Kind, Step
 from empire.errors import EmpireError, NotFound
-from empire.events import Event, masked
-from empire.manifest import Manifest, Source, Target
+from empire.events import Event, Live, Released, masked
+from empire.manifest import LogLine, Manifest, Source, Target
 from empire.names import Hostname
 from empire.platform import IsCancelled, Platform
 from empire.secrets import Secret
 from empire.store import Store
 
 SECRET_MIN_LENGTH = 8  # shorter values, such as "1" or "true", stand in harmless text too
+
+log = structlog.get_logger()
 
 
 @dataclass
@@ -80,12 +84,30 @@ class Journey:
             for name, value in asdict(event).items()
             if isinstance(value, str)
         }
-        self.store.journals.append(self.deployment.id, replace(event, **texts))
+        cleaned = replace(event, **texts)
+        self.store.journals.append(self.deployment.id, cleaned)
+        self._log(cleaned)
 
     def cleaned(self, error: EmpireError) -> EmpireError:
         """Return the error as everybody may see it."""
         why, fix, docs = (self._cleaned(text) for text in (error.why, error.fix, error.docs))
         return type(error)(self._cleaned(error.what), why=why, fix=fix, docs=docs)
+
+    def _log(self, event: Event) -> None:
+        """Write the event to the app's log too, which is for reading alone: it may fail."""
+        is_build = (self.deployment.kind, self.deployment.step) == (Kind.PUSH, Step.RECEIVED)
+        source, at = "build" if is_build else "release", time.time()
+        lines = [LogLine(at, source, "", text) for text in str(event).splitlines()]
+        if isinstance(event, Released):
+            text = f"Release v{event.version} created by {self.deployment.email}"
+            lines.append(LogLine(at, "platform", "api", text))
+        if isinstance(event, Live) and self.deployment.kind in (Kind.SCALE, Kind.RESTART):
+            text = f"{self.deployment.subject} by {self.deployment.email}"
+            lines.append(LogLine(at, "platform", "api", text))
+        try:
+            self.platform.logs.write(self.app.handle, lines)
+        except OSError as error:
+            log.warning("the app's log could not be written", app=self.app.name, error=str(error))
 
     def _cleaned(self, text: str) -> str:
         """Return the text without values of config vars and without terminal sequences."""

@@ -117,6 +117,7 @@ def destroy(journey: Journey) -> Stream[None]:
     platform.one_offs.remove(app.handle)
     platform.registry.delete(app.handle, frozenset())
     platform.sources.remove(app.handle)
+    platform.logs.remove(app.handle)
     with journey.store.reading() as session:
         journals = [d.id for d in deployments.of_app(session, app.id, limit=1_000_000)]
     for journal in journals:

@@ -177,9 +177,13 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line of an app's log. `at` is seconds since the epoch; `source` is app, router, build..."""
+    """One line of an app's log. `at` is seconds since the epoch; `source` is app, router, build...
+
+    `position` is where the log goes on after it; it grows along the log.
+    """
 
     at: float
     source: str
     dyno: str
     text: str
+    position: int = 0

@@ -1,16 +1,19 @@
 """The ports: what the platform needs from the outside. Each has a fake, a contract suite, and adapters."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from empire.events import Stream
+from empire.logs import LogFilter
 from empire.manifest import Dyno, Image, LogLine, Manifest, OneOff, Run, Source, Target
 from empire.names import AppName, Hostname, ImageRef
 from empire.secrets import Secret
 
 IsCancelled = Callable[[], bool]
 """Asked often by long work; true means stop at once, clean up, and raise Cancelled."""
+
+EVERYTHING = LogFilter()
 
 
 class Sources(Protocol):
@@ -190,14 +193,34 @@ class Router(Protocol):
 
 
 class Logs(Protocol):
-    """What the dynos of an app wrote."""
+    """What an app's dynos, the router and the platform itself wrote of the app, bounded in size."""
 
-    def recent(self, app: AppName, lines: int = 100) -> list[LogLine]:
-        """Return the last lines, oldest first."""
+    def write(self, app: AppName, lines: Sequence[LogLine]) -> None:
+        """Add lines of the platform at the log's end."""
         ...
 
-    def follow(self, app: AppName, lines: int = 100) -> Iterator[LogLine | None]:
-        """Yield the last lines and then new ones as they come; None while it is quiet."""
+    def recent(
+        self, app: AppName, lines: int = 100, wish: LogFilter = EVERYTHING
+    ) -> tuple[list[LogLine], int]:
+        """Return the last lines that are wished, oldest first, and where the log goes on after them."""
+        ...
+
+    def read(
+        self, app: AppName, position: int, wish: LogFilter = EVERYTHING
+    ) -> tuple[list[LogLine], int]:
+        """Return wished lines from a position on and where to go on; waits for none.
+
+        At most so many as fit into memory easily: the end is where the position does not grow any
+        more. What is no longer kept is left out.
+        """
+        ...
+
+    def end(self, app: AppName) -> int:
+        """Return where the log ends now; so it is cheap to see whether anything was written."""
+        ...
+
+    def remove(self, app: AppName) -> None:
+        """Forget the app's log."""
         ...
 
 

@@ -141,6 +141,10 @@ class Settings(BaseSettings):
     default_size: str = "1X"
     """The size of dynos that nobody sized."""
 
+    # Logs.
+    logs_max_mib_per_app: int = 64
+    """How much of an app's log is kept; the oldest goes first."""
+
     @cached_property
     def instance(self) -> str:
         """Eight hexadecimal digits that tell this server's dynos from another server's."""

@@ -8,14 +8,15 @@ import hashlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from empire.errors import Cancelled, StartFailed
 from empire.events import Line, Stage, Stream
+from empire.logs import LogFilter
 from empire.manifest import Dyno, Image, LogLine, Manifest, Process, Source, Target
 from empire.names import AppName, Hostname, ImageRef, ProcessType
-from empire.platform import IsCancelled
+from empire.platform import EVERYTHING, IsCancelled
 from empire.secrets import Secret
 from tests.fake_duplex import FakeDuplex, shell
 
@@ -258,34 +259,38 @@ class FakeRouter(Scripted):
 
 
 class FakeLogs(Scripted):
-    """Logs that tests write with `write`."""
+    """Logs in memory; a position is a number of lines."""
 
     def __init__(self) -> None:
         super().__init__()
         self.written: dict[AppName, list[LogLine]] = {}
 
-    def write(self, app: AppName, line: LogLine) -> None:
-        """Let the app's log have one more line."""
+    def write(self, app: AppName, lines: Sequence[LogLine]) -> None:
         with self._changed:
-            self.written.setdefault(app, []).append(line)
-            self._changed.notify_all()
+            kept = self.written.setdefault(app, [])
+            kept += [replace(line, position=len(kept) + n) for n, line in enumerate(lines, 1)]
 
-    def recent(self, app: AppName, lines: int = 100) -> list[LogLine]:
-        self._play("recent", app, lines)
-        return self._lines(app)[-lines:] if lines > 0 else []
+    def recent(
+        self, app: AppName, lines: int = 100, wish: LogFilter = EVERYTHING
+    ) -> tuple[list[LogLine], int]:
+        self._play("recent", app, lines, wish)
+        kept = self._lines(app)
+        wanted = [line for line in kept if wish.holds(line)]
+        return wanted[-lines:] if lines > 0 else [], len(kept)
 
-    def follow(self, app: AppName, lines: int = 100) -> Iterator[LogLine | None]:
-        self._play("follow", app, lines)
-        position = max(0, len(self._lines(app)) - lines)
-        while True:
-            fresh = self._lines(app)[position:]
-            position += len(fresh)
-            yield from fresh
-            with self._changed:
-                if len(self.written.get(app, [])) == position:
-                    self._changed.wait(0.05)
-            if len(self._lines(app)) == position:
-                yield None
+    def read(
+        self, app: AppName, position: int, wish: LogFilter = EVERYTHING
+    ) -> tuple[list[LogLine], int]:
+        self._play("read", app, position, wish)
+        fresh = self._lines(app)[position:]
+        return [line for line in fresh if wish.holds(line)], position + len(fresh)
+
+    def end(self, app: AppName) -> int:
+        return len(self._lines(app))
+
+    def remove(self, app: AppName) -> None:
+        self._play("remove", app)
+        self.written.pop(app, None)
 
     def _lines(self, app: AppName) -> list[LogLine]:
         with self._changed:

@@ -20,6 +20,12 @@ REFRESH = "2s"
 """How long an answer of the responder is used while the generation stays the same."""
 STALE = "1s"
 """How long the last answer is used when the responder does not answer, before asking again."""
+LOGGED = {
+    "upstream": "reverse_proxy.upstream.hostport",
+    "service_ms": "reverse_proxy.upstream.duration_ms",
+    "scheme": "request.scheme",
+}
+"""What a line of the log says beside what Caddy says of itself. The request's id comes by its use."""
 
 Json = dict[str, Any]
 
@@ -110,8 +116,13 @@ def _app_route(generation: Path, dns_port: int) -> Json:
         "match": [{"header_regexp": {"Host": {"pattern": pattern}}}],
         "terminal": True,
         "handle": [
+            *(
+                {"handler": "log_append", "key": key, "value": f"{{http.{value}}}"}
+                for key, value in LOGGED.items()
+            ),
             {
                 "handler": "reverse_proxy",
+                "headers": {"request": {"set": {"X-Request-Id": ["{http.request.uuid}"]}}},
                 "dynamic_upstreams": {
                     "source": "srv",
                     "name": f"{{file.{generation}}}.{{http.request.host}}",
@@ -128,7 +139,7 @@ def _app_route(generation: Path, dns_port: int) -> Json:
                 },
                 "health_checks": {"passive": {"fail_duration": "2s", "max_fails": 1}},
                 "stream_close_delay": "24h",
-            }
+            },
         ],
     }
 
@@ -192,4 +203,6 @@ def _file(path: Path, roll_mib: int) -> Json:
         "mode": "0600",
         "roll_size_mb": roll_mib,
         "roll_keep": 3,
+        # A reader that was away finds its place again in what it knows.
+        "roll_gzip": False,
     }

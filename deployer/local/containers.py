@@ -12,6 +12,9 @@ LOOK_SECONDS = 0.02
 
 def remove(engine: Engine, container: str) -> None:
     """Kill and remove a container, and return when it is gone."""
+    with tolerating_gone():
+        engine.api.kill(container)
+    engine.before_remove(container)
     deadline = time.monotonic() + GONE_SECONDS
     while True:
         try:

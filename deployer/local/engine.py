@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -31,9 +31,13 @@ GONE_CODES = (404, 409)
 
 
 class Engine:
-    """One Docker Engine. Raises Unavailable where it does not answer."""
+    """One Docker Engine. Raises Unavailable where it does not answer.
+
+    `before_remove` is called with each container that has ended, before it is removed.
+    """
 
     def __init__(self, settings: Settings) -> None:
+        self.before_remove: Callable[[str], None] = lambda _container: None
         self._address = settings.docker_host
         self._connecting = threading.Lock()
         self._client: docker.APIClient | None = None
@@ -104,8 +108,7 @@ class Engine:
                 self._client = None
 
     def _connect(self) -> docker.APIClient:
-        where = {"base_url": self._address} if self._address else kwargs_from_env()
-        address = where.get("base_url") or DEFAULT_ADDRESS
+        address = self.address
         if address.startswith(UNIX) and not Path(address.removeprefix(UNIX)).exists():
             raise errors.no_engine(f"There is no {address.removeprefix(UNIX)}.")
         with speaking("open a connection"):
@@ -114,8 +117,12 @@ class Engine:
                 timeout=TIMEOUT_SECONDS,
                 num_pools=4,
                 max_pool_size=POOL_SIZE,
-                **where,
+                **self._where,
             )
+
+    @property
+    def _where(self) -> dict[str, Any]:
+        return {"base_url": self._address} if self._address else {**kwargs_from_env()}
 
 
 @contextmanager

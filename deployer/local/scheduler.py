@@ -34,12 +34,19 @@ class DockerScheduler:
     """The scheduler of one server on one Docker Engine.
 
     `is_published` tells whether web dynos are reached on a port of loopback; by default only where
-    containers have no address that is reachable from here.
+    containers have no address that is reachable from here. `before_remove` is called with each
+    container that has ended, before it is removed.
     """
 
-    def __init__(self, settings: Settings, is_published: bool | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        is_published: bool | None = None,
+        before_remove: Callable[[str], None] | None = None,
+    ) -> None:
         self._settings = settings
         self._engine = Engine(settings)
+        self._engine.before_remove = before_remove or self._engine.before_remove
         self._watch = Watch(self._engine, settings.instance)
         self._publishing = is_published
 

@@ -1,3 +1,6 @@
+import asyncio
+import threading
+
 import httpx
 import pytest
 
@@ -15,12 +18,25 @@ AT = 1_700_000_000.0
 @pytest.fixture(scope="module")
 def app(site: Site, owner: tuple[Actor, str]) -> str:
     with site.client(owner[1]) as client:
-        client.post("/apps", json={"name": "loud"})
+        _write_four(client, site, "loud")
+    return "/apps/loud/log-sessions"
+
+
+@pytest.fixture(scope="module")
+def four(site: Site, owner: tuple[Actor, str]) -> str:
+    """An app to whose log no test adds."""
+    with site.client(owner[1]) as client:
+        _write_four(client, site, "four")
+    return "/apps/four/log-sessions"
+
+
+def _write_four(client: httpx.Client, site: Site, app: str) -> None:
+    client.post("/apps", json={"name": app})
     for number, (source, dyno) in enumerate(
         (("app", "web.1"), ("app", "worker.1"), ("router", ""), ("app", "web.2"))
     ):
-        site.logs.write(AppName("loud"), LogLine(AT + number, source, dyno, f"line\n{number}"))
-    return "/apps/loud/log-sessions"
+        line = LogLine(AT + number, source, dyno, f"line\n{number}")
+        site.logs.write(AppName(app), [line])
 
 
 def _data(text: str) -> list[str]:
@@ -39,7 +55,7 @@ def test_the_log_comes_in_herokus_form_without_a_token(http: httpx.Client, app: 
     answer = httpx.get(made.json()["logplex_url"], trust_env=False)
 
     assert answer.headers["content-type"].startswith("text/event-stream")
-    assert answer.text.startswith("retry: 1\n\nid: 1700000000000000\n")
+    assert answer.text.startswith("retry: 1\n\nid: 1\n")
     assert _data(answer.text) == [
         "2023-11-14T22:13:20.000000+00:00 app[web.1]: line 0",
         "2023-11-14T22:13:21.000000+00:00 app[worker.1]: line 1",
@@ -72,14 +88,13 @@ def test_a_tail_goes_on_and_resumes_after_what_was_seen(
 ) -> None:
     url = http.post(app, json={"tail": True, "lines": 1}).json()["logplex_url"]
     with httpx.stream("GET", url, trust_env=False, timeout=30) as answer:
-        lines = (line for line in answer.iter_lines() if line.startswith("data"))
+        lines = answer.iter_lines()
+        seen = next(lines).removeprefix("id: ")
         assert next(lines).endswith("line 3")
-        site.logs.write(AppName("loud"), LogLine(AT + 10, "app", "web.1", "fresh"))
-        assert next(lines).endswith("fresh")
-    seen = str(int((AT + 2) * 1e6))
-    with httpx.stream(
-        "GET", url, headers={"Last-Event-ID": seen}, trust_env=False, timeout=30
-    ) as answer:
+        site.logs.write(AppName("loud"), [LogLine(AT + 10, "app", "web.1", "fresh")])
+        assert next(line for line in lines if line.startswith("data")).endswith("fresh")
+    before = {"Last-Event-ID": str(int(seen) - 1)}
+    with httpx.stream("GET", url, headers=before, trust_env=False, timeout=30) as answer:
         lines = (line for line in answer.iter_lines() if line.startswith("data"))
         assert next(lines).endswith("line 3")
         assert next(lines).endswith("fresh")
@@ -97,36 +112,87 @@ def test_an_old_or_foreign_ticket_opens_nothing(site: Site, content: str) -> Non
     assert httpx.get(f"{site.url}/logs/{ticket}", trust_env=False).status_code == 404
 
 
-def test_a_log_that_cannot_be_read_ends_the_tail_and_not_the_server(
-    http: httpx.Client, site: Site, app: str
-) -> None:
-    site.logs.fail("follow", Unavailable("The engine does not answer."))
-    url = http.post(app, json={"tail": True}).json()["logplex_url"]
-
-    assert httpx.get(url, trust_env=False, timeout=30).text == ""
-    assert http.get("/account").status_code == 200
-
-
+@pytest.mark.parametrize("tail", [True, False])
 def test_a_stream_that_breaks_is_cut_so_that_the_client_sees_it(
-    http: httpx.Client, site: Site, app: str
+    http: httpx.Client, site: Site, app: str, tail: bool
 ) -> None:
     site.logs.fail("recent", Unavailable("The engine does not answer."))
-    url = http.post(app, json={}).json()["logplex_url"]
+    url = http.post(app, json={"tail": tail}).json()["logplex_url"]
 
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.get(url, trust_env=False, timeout=30)
     assert http.get("/account").status_code == 200
 
 
-def test_a_slow_reader_does_not_fill_the_servers_memory(
-    http: httpx.Client, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("apiserver.tails._AHEAD", 2)
-    http.post("/apps", json={"name": "chatty"})
-    for number in range(50):
-        site.logs.write(AppName("chatty"), LogLine(AT + number, "app", "web.1", f"{number}"))
-    url = http.post("/apps/chatty/log-sessions", json={"tail": True}).json()["logplex_url"]
-
+def test_a_tail_that_can_no_longer_be_read_is_cut(http: httpx.Client, site: Site, app: str) -> None:
+    url = http.post(app, json={"tail": True}).json()["logplex_url"]
     with httpx.stream("GET", url, trust_env=False, timeout=30) as answer:
-        lines = (line for line in answer.iter_lines() if line.startswith("data"))
-        assert [next(lines).split()[-1] for _ in range(50)] == [str(n) for n in range(50)]
+        lines = answer.iter_lines()
+        next(lines)
+        site.logs.fail("read", Unavailable("The disk is gone."))
+        site.logs.write(AppName("loud"), [LogLine(AT, "app", "web.1", "more")])
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(lines)
+
+
+@pytest.mark.parametrize(
+    ("wish", "numbers"),
+    [
+        ({"grep": "2"}, "2"),
+        ({"since": "2023-11-14T22:13:22Z", "source": "app"}, "3"),
+        ({"since": "10m"}, ""),
+        ({"source": "router"}, "2"),
+    ],
+)
+def test_what_heroku_cannot_wish(
+    http: httpx.Client, four: str, wish: dict[str, object], numbers: str
+) -> None:
+    assert "".join(line[-1] for line in _read(http, four, **wish)) == numbers
+
+
+@pytest.mark.parametrize("wish", [{"since": "yesterday"}, {"source": "printer"}])
+def test_what_nobody_can_wish(http: httpx.Client, app: str, wish: dict[str, str]) -> None:
+    answer = http.post(app, json=wish)
+
+    assert (answer.status_code, answer.json()["id"]) == (422, "invalid_params")
+
+
+def test_a_hundred_followers_see_every_line_and_take_no_thread_each(
+    http: httpx.Client, site: Site
+) -> None:
+    http.post("/apps", json={"name": "popular"})
+    url = http.post("/apps/popular/log-sessions", json={"tail": True}).json()["logplex_url"]
+    seen, most = asyncio.run(_followed_by_many(site, url))
+
+    assert seen == [[f"line {number}" for number in range(2000)]] * 100
+    assert most < 60
+    assert len(site.logs.called("read")) < 4000
+
+
+async def _followed_by_many(site: Site, url: str) -> tuple[list[list[str]], int]:
+    """Follow a hundred times while 2,000 lines come; return what was seen and the most threads."""
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(trust_env=False, timeout=60, limits=limits) as client:
+        ready = asyncio.Semaphore(0)
+        followers = [asyncio.create_task(_follow(client, url, ready)) for _ in range(100)]
+        for _ in followers:
+            await ready.acquire()
+        most = 0
+        for number in range(0, 2000, 20):
+            lines = [LogLine(AT, "app", "web.1", f"line {n}") for n in range(number, number + 20)]
+            site.logs.write(AppName("popular"), lines)
+            most = max(most, threading.active_count())
+            await asyncio.sleep(0.01)
+        return await asyncio.gather(*followers), most
+
+
+async def _follow(client: httpx.AsyncClient, url: str, ready: asyncio.Semaphore) -> list[str]:
+    seen: list[str] = []
+    async with client.stream("GET", url) as answer:
+        ready.release()
+        async for line in answer.aiter_lines():
+            if line.startswith("data"):
+                seen.append(line.partition("]: ")[2])
+            if len(seen) == 2000:
+                break
+    return seen

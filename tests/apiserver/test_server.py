@@ -27,7 +27,7 @@ def test_stop_ends_open_streams_and_is_quick(tmp_path: Path) -> None:
         gate = site.builder.hold("build")
         with site.client(token) as http:
             http.post("/apps", json={"name": "open"})
-            site.logs.write(AppName("open"), LogLine(1, "app", "web.1", "x"))
+            site.logs.write(AppName("open"), [LogLine(1, "app", "web.1", "x")])
             pushed = site.push("open", ada)
             output = http.get(f"/apps/open/builds/{pushed.id}").json()["output_stream_url"]
             tail = http.post("/apps/open/log-sessions", json={"tail": True}).json()["logplex_url"]

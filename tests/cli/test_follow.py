@@ -89,11 +89,11 @@ def test_a_list_comes_whole_over_its_pages(site: Site, ada: tuple[Actor, str]) -
 
 
 def test_a_tail_ends_quietly_on_ctrl_c(site: Site, stage: Stage) -> None:
-    site.logs.write(AppName("shop"), LogLine(1, "app", "web.1", "old"))
+    site.logs.write(AppName("shop"), [LogLine(1, "app", "web.1", "old")])
     tail = _started(stage, "logs", "--tail", "-a", "shop")
     assert tail.stdout
     assert tail.stdout.readline().endswith("old\n")
-    site.logs.write(AppName("shop"), LogLine(2, "app", "web.1", "new"))
+    site.logs.write(AppName("shop"), [LogLine(2, "app", "web.1", "new")])
     assert tail.stdout.readline().endswith("new\n")
     tail.send_signal(signal.SIGINT)
     rest = tail.communicate(timeout=30)
@@ -102,12 +102,12 @@ def test_a_tail_ends_quietly_on_ctrl_c(site: Site, stage: Stage) -> None:
 
 
 def test_a_tail_goes_on_after_a_restart_of_the_server(site: Site, stage: Stage) -> None:
-    site.logs.write(AppName("shop"), LogLine(1, "app", "web.1", "old"))
+    site.logs.write(AppName("shop"), [LogLine(1, "app", "web.1", "old")])
     tail = _started(stage, "logs", "--tail", "-a", "shop")
     assert tail.stdout
     assert tail.stdout.readline().endswith("old\n")
     site.api = _restarted(site)
-    site.logs.write(AppName("shop"), LogLine(2, "app", "web.1", "new"))
+    site.logs.write(AppName("shop"), [LogLine(2, "app", "web.1", "new")])
     assert tail.stdout.readline().endswith("new\n")
     tail.send_signal(signal.SIGINT)
     tail.communicate(timeout=30)

@@ -31,7 +31,7 @@ def _stage(root: Path, site: Site) -> Stage:
     site.live("shop", ada)
     for number in range(1, 4):
         line = LogLine(1_700_000_000 + number, "app", "web.1", f"line {number}\x1b[2J")
-        site.logs.write(AppName("shop"), line)
+        site.logs.write(AppName("shop"), [line])
     stage = Stage.make(root, EMPIRE_URL=site.url, BOBS_TOKEN=bobs, ADAS_TOKEN=token)
     place = site.url.removeprefix("http://")
     netrc = stage.home / ".netrc"

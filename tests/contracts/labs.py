@@ -7,7 +7,8 @@ from urllib.parse import quote
 import docker
 import httpx
 
-from deployer.local.logs import DockerLogs
+from deployer.local.collector import Collector
+from deployer.local.logs import LocalLogs
 from deployer.local.one_offs import DockerOneOffs
 from deployer.local.registry import LocalRegistry
 from deployer.local.scheduler import DockerScheduler
@@ -99,7 +100,8 @@ class FakeLab:
 
     def say(self, dyno: Dyno, text: str) -> None:
         self.said += 1
-        self.logs.write(dyno.app, LogLine(dyno.started_at + self.said, "app", dyno.name, text))
+        line = LogLine(dyno.started_at + self.said, "app", dyno.name, text)
+        self.logs.write(dyno.app, [line])
 
     def new_image(self, app: AppName) -> ImageRef:
         return image_ref(f"{app} {len(self.registry.images.get(app, ()))}")
@@ -115,9 +117,11 @@ class LocalLab:
         self.settings = settings
         self.engine = engine
         self.image = image
-        self.scheduler = DockerScheduler(settings)
         self.registry = LocalRegistry(settings)
-        self.logs = DockerLogs(settings)
+        self.logs = LocalLogs(settings)
+        self.collector = Collector(settings, self.logs)
+        self.scheduler = DockerScheduler(settings, before_remove=self.collector.drain)
+        self.collector.start()
         self.one_offs = DockerOneOffs(settings)
         self._built: list[ImageRef] = []
 
@@ -141,7 +145,7 @@ class LocalLab:
     def close(self) -> None:
         self.scheduler.close()
         self.registry.close()
-        self.logs.close()
+        self.collector.close()
         self.one_offs.close()
         remove_containers(self.engine, self.settings.instance)
         for image in self._built:

@@ -10,6 +10,7 @@ import docker
 import pytest
 
 from empire.errors import Unavailable
+from empire.logs import LogFilter
 from empire.names import AppName, ImageRef
 from tests.conftest import quick
 from tests.contracts.labs import LocalLab, manifest
@@ -74,14 +75,14 @@ def test_who_watches_is_told_when_the_engine_is_back(far: LocalLab, relay: Relay
 
 
 def test_logs_go_on_when_the_engine_is_back(far: LocalLab, relay: Relay) -> None:
+    def texts() -> list[str]:
+        return [line.text for line in far.logs.recent(APP, 100, LogFilter(source="app"))[0]]
+
     result(far.scheduler.start(manifest(far), never))
     (dyno,) = far.scheduler.dynos(APP)
-    lines = far.logs.follow(APP)
-    first = next(lines)
-    assert first
+    wait_until(lambda: texts() == ["obedient app starts"])
     relay.cut()
     far.say(dyno, "while nobody listened")
     relay.mend()
 
-    assert next(line for line in lines if line).text == "while nobody listened"
-    lines.close()  # type: ignore[attr-defined]
+    wait_until(lambda: texts() == ["obedient app starts", "while nobody listened"])

@@ -1,10 +1,15 @@
 """What only logs from a Docker Engine do."""
 
-from itertools import islice
+import threading
+from itertools import pairwise
 
 import httpx
 import pytest
 
+from deployer.local.collector import Collector
+from deployer.local.logs import LocalLogs
+from empire.logs import LogFilter
+from empire.manifest import LogLine
 from empire.names import AppName
 from tests.contracts.labs import LocalLab, manifest
 from tests.fakes import never
@@ -13,10 +18,57 @@ from tests.streams import result, wait_until
 pytestmark = pytest.mark.docker
 
 APP = AppName("sample")
+DYNOS = LogFilter(source="app")
+COUNTING = """
+import sys, time
+began = time.monotonic()
+for n in range(int(sys.argv[1])):
+    sys.stdout.write(f"line {n}\\n")
+    sys.stdout.flush()
+    time.sleep(max(0, began + n / 2000 - time.monotonic()))
+time.sleep(1000)
+"""
+
+
+def lines(local: LocalLab, most: int = 100_000) -> list[LogLine]:
+    return local.logs.recent(APP, most, DYNOS)[0]
 
 
 def texts(local: LocalLab) -> list[str]:
-    return [line.text for line in local.logs.recent(APP)]
+    return [line.text for line in lines(local)]
+
+
+def start(local: LocalLab, command: str, deployment: int = 1) -> None:
+    made = manifest(local, deployment, web=0, worker=1, command=command)
+    result(local.scheduler.start(made, never))
+
+
+def counting(count: int) -> str:
+    return f"python3 -c '{COUNTING}' {count}"
+
+
+def numbered(count: int) -> list[str]:
+    return [f"line {n}" for n in range(count)]
+
+
+class Servers:
+    """One server after the other on the same home."""
+
+    def __init__(self, local: LocalLab) -> None:
+        self.local = local
+
+    def end(self) -> None:
+        self.local.collector.close()
+
+    def begin(self) -> None:
+        self.local.logs = LocalLogs(self.local.settings)
+        self.local.collector = Collector(self.local.settings, self.local.logs)
+        self.local.scheduler._engine.before_remove = self.local.collector.drain
+        self.local.collector.start()
+
+    def restart(self) -> None:
+        self.end()
+        self.begin()
 
 
 def test_bytes_that_are_no_text_and_lines_that_are_long(local: LocalLab) -> None:
@@ -29,39 +81,109 @@ def test_bytes_that_are_no_text_and_lines_that_are_long(local: LocalLab) -> None
     assert texts(local)[1:] == ["caf\N{REPLACEMENT CHARACTER}", "x" * 40_000]
 
 
+def test_lines_of_a_megabyte(local: LocalLab) -> None:
+    write = "import time; [print(c * 1048576, flush=True) for c in 'abc']; time.sleep(1000)"
+    start(local, f'python3 -c "{write}"')
+
+    wait_until(lambda: len(texts(local)) == 3)
+
+    assert texts(local) == [letter * 1048576 for letter in "abc"]
+
+
 def test_a_dyno_that_comes_again_is_followed_on(local: LocalLab) -> None:
     (target,) = result(local.scheduler.start(manifest(local), never))
-    lines = local.logs.follow(APP)
-    first = next(lines)
-    assert first
-    assert first.text == "obedient app starts"
+    wait_until(lambda: len(texts(local)) == 1)
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.get(f"http://{target}/exit?code=1")
 
-    again = next(line for line in lines if line)
+    wait_until(lambda: len(texts(local)) == 2)
 
-    assert again.text == "obedient app starts"
+    assert texts(local) == ["obedient app starts"] * 2
+    first, again = lines(local)
     assert again.at > first.at
-    lines.close()  # type: ignore[attr-defined]
 
 
-def test_more_lines_than_a_reader_is_ahead(local: LocalLab) -> None:
-    command = "for n in $(seq 3000); do echo line $n; done; sleep 1000"
-    lines = local.logs.follow(APP, lines=0)
-    assert next(lines) is None
-    result(local.scheduler.start(manifest(local, web=0, worker=1, command=command), never))
+def test_two_thousand_lines_a_second_through_restarts_of_the_server(local: LocalLab) -> None:
+    servers = Servers(local)
+    start(local, counting(8000))
+    for reached in (1000, 3000, 5000):
+        wait_until(lambda least=reached: len(texts(local)) >= least)  # type: ignore[misc]
+        servers.restart()
+    wait_until(lambda: texts(local)[-1:] == ["line 7999"])
 
-    got = [line.text for line in islice((line for line in lines if line), 3000)]
-
-    assert got == [f"line {n}" for n in range(1, 3001)]
-    lines.close()  # type: ignore[attr-defined]
+    assert texts(local) == numbered(8000)
+    assert all(one.position < after.position for one, after in pairwise(lines(local)))
 
 
-def test_a_reader_may_leave_while_dynos_write(local: LocalLab) -> None:
-    result(local.scheduler.start(manifest(local, web=0, worker=1, command="yes"), never))
-    lines = local.logs.follow(APP, lines=1)
-    assert any(next(lines) for _ in range(50))
-    lines.close()  # type: ignore[attr-defined]
+def test_what_is_written_while_no_server_runs(local: LocalLab) -> None:
+    servers = Servers(local)
+    start(local, counting(500))
+    wait_until(lambda: len(texts(local)) >= 100)
+    servers.end()
+    (dyno,) = local.scheduler.dynos(APP)
+    wait_until(lambda: b"line 499" in local.engine.logs(dyno.id, tail=1))
+    local.engine.kill(dyno.id)
+    servers.begin()
+    wait_until(lambda: len(texts(local)) >= 500)
+    local.scheduler.stop(APP)
+    servers.restart()
+
+    assert texts(local) == numbered(500)
+
+
+def test_the_last_words_of_a_retired_dyno(local: LocalLab) -> None:
+    farewell = 'trap "seq 2000; printf no-line-end; exit 0" TERM; echo up; sleep 1000 & wait'
+    start(local, farewell)
+    wait_until(lambda: texts(local) == ["up"])
+
+    local.scheduler.retire(manifest(local, 2, web=0))
+
+    assert texts(local) == ["up", *map(str, range(1, 2001)), "no-line-end"]
+    assert local.scheduler.dynos(APP) == []
+
+
+def test_a_line_without_end_before_a_dyno_comes_again(local: LocalLab) -> None:
+    start(local, "printf begun; sleep 0.5; exit 1")
+
+    wait_until(lambda: len(texts(local)) >= 3)
+
+    assert set(texts(local)) == {"begun"}
+
+
+def test_what_happens_to_a_dyno_is_told(local: LocalLab) -> None:
+    result(local.scheduler.start(manifest(local), never))
+    local.scheduler.retire(manifest(local, 2, web=0))
+
+    told = LogFilter(source="platform", dyno="web.1")
+    wait_until(lambda: len(local.logs.recent(APP, 100, told)[0]) == 5)
+
+    assert [line.text for line in local.logs.recent(APP, 100, told)[0]] == [
+        "Starting process",
+        "State changed from starting to up",
+        "Stopping with SIGTERM",
+        "Process exited with status 0",
+        "State changed from up to down",
+    ]
+
+
+def test_many_dynos_take_no_thread_each(local: LocalLab) -> None:
+    before = threading.active_count()
+    start = manifest(local, web=0, worker=8, command="echo here; sleep 1000")
+    result(local.scheduler.start(start, never))
+
+    wait_until(lambda: len(texts(local)) == 8)
+
+    assert {line.dyno for line in lines(local)} == {f"worker.{n}" for n in range(1, 9)}
+    assert threading.active_count() <= before + 1  # that of the scheduler's watch
+
+
+def test_a_removed_log_stays_removed(local: LocalLab) -> None:
+    start(local, "yes")
+    wait_until(lambda: len(texts(local)) > 10)
 
     local.scheduler.stop(APP)
-    assert local.logs.recent(APP) == []
+    local.logs.remove(APP)
+    start(local, "echo again; sleep 1000", deployment=2)
+
+    wait_until(lambda: len(texts(local)) > 0)
+    assert texts(local) == ["again"]

@@ -16,6 +16,8 @@ from apiserver import (
     keys,
     logs,
     releases,
+    restarts,
+    stubs,
 )
 from apiserver.calls import Door
 from apiserver.tails import Parts
@@ -36,6 +38,8 @@ NOUNS = (
     keys,
     logs,
     releases,
+    restarts,
+    stubs,
 )
 
 

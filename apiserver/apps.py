@@ -1,4 +1,4 @@
-"""/apps: list, make, show, destroy."""
+"""/apps: list, make, show, change, destroy."""
 
 from fastapi import APIRouter, Response
 from fastapi.concurrency import run_in_threadpool
@@ -9,7 +9,7 @@ from apiserver import errors, shapes, waiting
 from apiserver.account import check_self
 from apiserver.calls import Asked, Call, Identity
 from apiserver.ranges import Paged
-from empire import access, apps, deployments, line
+from empire import access, apps, deployments, line, routing
 from empire.access import Permission
 from empire.apps import App
 from empire.errors import NotFound
@@ -25,6 +25,13 @@ class AppWish(BaseModel):
     """What may be asked of a new app; region and stack are what the server has."""
 
     name: str | None = None
+
+
+class AppChange(BaseModel):
+    """What may be changed of an app; what is None stays as it is."""
+
+    name: str | None = None
+    maintenance: bool | None = None
 
 
 @router.get("/apps")
@@ -61,6 +68,22 @@ def show_app(call: Asked, app: Identity) -> shapes.App:
         return shaped(session, call.app(session, app, Permission.VIEW), call)
 
 
+@router.patch("/apps/{app}")
+def change_app(call: Asked, app: Identity, wish: AppChange) -> shapes.App:
+    """Rename the app, or turn its maintenance on or off; return when the router does so."""
+    needed = Permission.OPERATE if wish.name is None else Permission.OWN
+    with call.store.writing() as session:
+        found = call.app(session, app, needed)
+        if wish.name is not None:
+            apps.rename(session, found, wish.name, by=call.actor)
+        if wish.maintenance is not None and wish.maintenance != found.is_in_maintenance:
+            apps.maintain(session, found, wish.maintenance, by=call.actor)
+        changed = shaped(session, found, call)
+    # The router may take its time: no transaction waits for it. Reconciling does it after a crash.
+    routing.refresh(call.store, call.platform, found.handle)
+    return changed
+
+
 @router.delete("/apps/{app}")
 async def destroy_app(call: Asked, app: Identity, response: Response) -> shapes.App:
     """Destroy the app and return what it was; 202 when that takes longer than DESTROY_SECONDS."""
@@ -88,6 +111,7 @@ def shaped(session: Session, app: App, call: Call) -> shapes.App:
         id=app.id,
         name=app.name,
         owner=shapes.Person(id=app.owner_id, email=owner.email if owner else ""),
+        maintenance=app.is_in_maintenance,
         git_url=f"ssh://git@{_ssh_place(call)}/{app.name}.git",
         web_url=call.platform.router.url(apps.hostnames(session, app)[0]).rstrip("/") + "/",
         created_at=app.created_at,

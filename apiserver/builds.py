@@ -1,4 +1,4 @@
-"""/apps/{app}/builds: list and show; and their output, for whoever holds its address."""
+"""/apps/{app}/builds: list and show; and what deployments said, for whoever holds its address."""
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
@@ -7,7 +7,7 @@ from fastapi.responses import StreamingResponse
 from apiserver import shapes, streams
 from apiserver.calls import Asked, Call, Door, Identity, door_of
 from apiserver.ranges import Paged
-from empire import builds
+from empire import builds, deployments
 from empire.access import Permission
 from empire.builds import Build
 from empire.errors import NotFound
@@ -32,40 +32,47 @@ def show_build(call: Asked, app: Identity, build: Identity) -> shapes.Build:
         return _shaped(builds.find(session, found.id, build), call)
 
 
-@router.get("/streams/{build}/{mark}")
-async def stream_output(request: Request, build: Identity, mark: Identity) -> StreamingResponse:
-    """Send the build's output from its start to its end. The address is the permission."""
+@router.get("/streams/{deployment}/{mark}")
+async def stream_output(
+    request: Request, deployment: Identity, mark: Identity
+) -> StreamingResponse:
+    """Send the deployment's output from its start to its end. The address is the permission."""
     door = door_of(request)
-    await run_in_threadpool(_check, door, build, mark)
-    return StreamingResponse(streams.text(door, build), media_type="text/plain; charset=utf-8")
+    await run_in_threadpool(_check, door, deployment, mark)
+    return StreamingResponse(streams.text(door, deployment), media_type="text/plain; charset=utf-8")
 
 
-def _check(door: Door, build: str, mark: str) -> None:
-    if not door.store.vault.is_signed(_signed(build), mark):
-        raise _no_output()
-    with door.store.reading() as session:
-        if session.get(Build, build) is None:
-            raise _no_output()
+def output_url(call: Call, deployment: str) -> str:
+    """Return the address of a deployment's output, by its id, which is its build's id too."""
+    mark = call.store.vault.sign(_signed(deployment))
+    return call.url(f"/streams/{deployment}/{mark}")
 
 
-def _no_output() -> NotFound:
-    return NotFound(
-        "There is no output at this address.", fix="Ask the API for the build to get its address."
+def _check(door: Door, deployment: str, mark: str) -> None:
+    no_output = NotFound(
+        "There is no output at this address.",
+        fix="Ask the API for the build or the release to get its address.",
     )
+    if not door.store.vault.is_signed(_signed(deployment), mark):
+        raise no_output
+    with door.store.reading() as session:
+        try:
+            deployments.find(session, deployment)
+        except NotFound:
+            raise no_output from None
 
 
-def _signed(build: str) -> str:
-    return f"build output {build}"
+def _signed(deployment: str) -> str:
+    return f"build output {deployment}"
 
 
 def _shaped(build: Build, call: Call) -> shapes.Build:
-    mark = call.store.vault.sign(_signed(build.id))
     packs = [shapes.Buildpack(name=build.buildpack, url="")] if build.buildpack else None
     return shapes.Build(
         id=build.id,
         app=shapes.Reference(id=build.app_id),
         buildpacks=packs,
-        output_stream_url=call.url(f"/streams/{build.id}/{mark}"),
+        output_stream_url=output_url(call, build.id),
         source_blob=shapes.SourceBlob(version=build.commit),
         release=shapes.Reference(id=build.release_id) if build.release_id else None,
         slug=shapes.slug_of(build.image),

@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.concurrency import run_in_threadpool
 
-from apiserver import errors, shapes, waiting
+from apiserver import shapes, waiting
 from apiserver.calls import Asked, Call, Identity
-from empire import config_vars, deployments, releases
+from empire import config_vars, releases
 from empire.access import Permission
-from empire.deployments import Deployment, Step
+from empire.deployments import Deployment
 from empire.secrets import Secret
 
 RELEASE_SECONDS = 25.0
@@ -42,39 +42,31 @@ async def change_config(
     changes: dict[str, str | None],
     response: Response,
     prefer: Annotated[str, Header()] = "",
+    message: Annotated[str, Query(max_length=200)] = "",
 ) -> shapes.Config:
     """Set vars and remove those that are null; return all of them.
 
     The header Empire-Deployment names the deployment that carries the change. Its release is
-    waited for, unless the client prefers to follow it: `Prefer: respond-async` (RFC 7240).
+    waited for, unless the client prefers to follow it: `Prefer: respond-async` (RFC 7240). The
+    message describes the release.
     """
-    config, deployment = await run_in_threadpool(_submit, call, app, changes)
+    config, deployment = await run_in_threadpool(_submit, call, app, changes, message)
     if deployment:
         response.headers["Empire-Deployment"] = str(deployment.number)
         if "respond-async" not in prefer:
-            await waiting.until(
-                call.door, lambda: _is_released(call, deployment.id), RELEASE_SECONDS
-            )
+            await waiting.until_released(call, deployment.id, RELEASE_SECONDS)
     return config
 
 
 def _submit(
-    call: Call, name: str, changes: dict[str, str | None]
+    call: Call, name: str, changes: dict[str, str | None], message: str
 ) -> tuple[shapes.Config, Deployment | None]:
     wished = {key: None if value is None else Secret(value) for key, value in changes.items()}
     with call.store.writing() as session:
         app = call.app(session, name, Permission.OPERATE)
         config = config_vars.applied(config_vars.of(session, app), wished)
-        deployment = config_vars.change(session, app, wished, by=call.actor)
+        deployment = config_vars.change(session, app, wished, message, by=call.actor)
     return _revealed(config), deployment
-
-
-def _is_released(call: Call, deployment_id: str) -> bool:
-    with call.store.reading() as session:
-        deployment = deployments.find(session, deployment_id)
-    if not deployment.is_open and deployment.step != Step.LIVE:
-        raise errors.of_deployment(deployment)
-    return deployment.step not in (Step.RECEIVED, Step.BUILT)
 
 
 def _revealed(config: dict[str, Secret]) -> shapes.Config:

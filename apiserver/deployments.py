@@ -11,7 +11,7 @@ from apiserver import shapes, streams
 from apiserver.apps import reference
 from apiserver.calls import Asked, Call, Identity
 from apiserver.ranges import LARGEST_MAX, Paged
-from empire import deployments
+from empire import deployments, line
 from empire.access import Permission
 from empire.apps import App
 from empire.deployments import Deployment
@@ -26,7 +26,7 @@ def list_deployments(call: Asked, page: Paged, app: Identity) -> list[shapes.Dep
     with call.store.reading() as session:
         found = call.app(session, app, Permission.VIEW)
         newest = deployments.of_app(session, found.id, LARGEST_MAX)
-    return page.of([_shaped(one, found) for one in newest], "number", "id")
+    return page.of([shaped(one, found) for one in newest], "number", "id")
 
 
 @router.get("/{deployment}")
@@ -34,7 +34,17 @@ def show_deployment(call: Asked, app: Identity, deployment: Identity) -> shapes.
     """Return the deployment with the number or id."""
     with call.store.reading() as session:
         found = call.app(session, app, Permission.VIEW)
-        return _shaped(_find(session, found, deployment), found)
+        return shaped(_find(session, found, deployment), found)
+
+
+@router.post("/{deployment}/actions/cancel", status_code=202)
+def cancel_deployment(call: Asked, app: Identity, deployment: Identity) -> shapes.Deployment:
+    """Ask for the deployment's end; its last event tells when it is there."""
+    with call.store.writing() as session:
+        found = call.app(session, app, Permission.DEPLOY)
+        meant = _find(session, found, deployment)
+        line.cancel(session, meant, by=call.actor)
+        return shaped(meant, found)
 
 
 @router.get("/{deployment}/events")
@@ -51,21 +61,8 @@ async def stream_events(
     )
 
 
-def _visible(call: Call, app: str, deployment: str) -> Deployment:
-    with call.store.reading() as session:
-        return _find(session, call.app(session, app, Permission.VIEW), deployment)
-
-
-def _find(session: Session, app: App, name: str) -> Deployment:
-    deployment = deployments.find(session, name)
-    if deployment.app_id != app.id:
-        raise NotFound(
-            f"{app.name} has no deployment {name!r}.", fix="`empire deploys` lists them."
-        )
-    return deployment
-
-
-def _shaped(deployment: Deployment, app: App) -> shapes.Deployment:
+def shaped(deployment: Deployment, app: App) -> shapes.Deployment:
+    """Return the deployment as it goes over the wire."""
     return shapes.Deployment(
         id=deployment.id,
         number=deployment.number or 0,
@@ -82,6 +79,20 @@ def _shaped(deployment: Deployment, app: App) -> shapes.Deployment:
         created_at=deployment.created_at,
         updated_at=deployment.updated_at,
     )
+
+
+def _visible(call: Call, app: str, deployment: str) -> Deployment:
+    with call.store.reading() as session:
+        return _find(session, call.app(session, app, Permission.VIEW), deployment)
+
+
+def _find(session: Session, app: App, name: str) -> Deployment:
+    deployment = deployments.find(session, name)
+    if deployment.app_id != app.id:
+        raise NotFound(
+            f"{app.name} has no deployment {name!r}.", fix="`empire deploys` lists them."
+        )
+    return deployment
 
 
 def _failure(deployment: Deployment) -> shapes.Failure | None:

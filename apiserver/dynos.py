@@ -1,5 +1,6 @@
 """/apps/{app}/dynos: what runs now, as the scheduler sees it."""
 
+import time
 from datetime import UTC, datetime
 
 from fastapi import APIRouter
@@ -13,37 +14,50 @@ from empire import releases
 from empire.access import Permission
 from empire.apps import App
 from empire.errors import NotFound
+from empire.logs import LogFilter
 from empire.manifest import Dyno
 
 DEFAULT_COMMAND = "(the image's own)"
 """Stands for the command of an image that says itself what it runs."""
 
+SHAKY_SECONDS = 10.0
+"""A dyno that crashed more than once and came up again since is not trusted for so long."""
+LAST_LINES = 10
+
 router = APIRouter(prefix="/apps/{app}/dynos")
 
 
-@router.get("")
-def list_dynos(call: Asked, page: Paged, app: Identity) -> list[shapes.Dyno]:
-    """Return the app's dynos."""
-    return page.of(_dynos(call, app), "name", "id")
+@router.get("", response_model=None)
+def list_dynos(
+    call: Asked, page: Paged, app: Identity, *, extended: bool = False
+) -> list[shapes.Dyno]:
+    """Return the app's dynos; extended by why they ended, and what they said at last."""
+    return page.of(_dynos(call, app, extended), "name", "id")
 
 
-@router.get("/{dyno}")
-def show_dyno(call: Asked, app: Identity, dyno: Identity) -> shapes.Dyno:
+@router.get("/{dyno}", response_model=None)
+def show_dyno(call: Asked, app: Identity, dyno: Identity, *, extended: bool = False) -> shapes.Dyno:
     """Return the dyno with the name or id; of two with one name, the newer."""
-    for one in reversed(_dynos(call, app)):
+    for one in reversed(_dynos(call, app, extended)):
         if dyno in (one.id, one.name):
             return one
     raise NotFound(f"There is no dyno {dyno!r}.", fix="`empire ps` lists them.")
 
 
-def _dynos(call: Call, name: str) -> list[shapes.Dyno]:
+def _dynos(call: Call, name: str, is_extended: bool) -> list[shapes.Dyno]:
     with call.store.reading() as session:
         app = call.app(session, name, Permission.VIEW)
         ids = _release_ids(session, app)
     # The scheduler may take its time to answer: no connection is held meanwhile.
     running = call.platform.scheduler.dynos(app.handle)
     ordered = sorted(running, key=lambda dyno: (dyno.process, dyno.index, dyno.deployment))
-    return [_shaped(dyno, app, ids.get(dyno.version, "")) for dyno in ordered]
+    shaped = [_shaped(dyno, app, ids.get(dyno.version, "")) for dyno in ordered]
+    if not is_extended:
+        return shaped
+    return [
+        shapes.ExtendedDyno(**dict(shape), extended=_extended(call, app, dyno, shape.state))
+        for dyno, shape in zip(ordered, shaped, strict=True)
+    ]
 
 
 def _release_ids(session: Session, app: App) -> dict[int, str]:
@@ -60,7 +74,29 @@ def _shaped(dyno: Dyno, app: App, release_id: str) -> shapes.Dyno:
         command=dyno.command or DEFAULT_COMMAND,
         release=shapes.ReleaseReference(id=release_id, version=dyno.version),
         size=dyno.size,
-        state=dyno.state,
+        state=_state(dyno),
         created_at=started,
         updated_at=started,
     )
+
+
+def _state(dyno: Dyno) -> str:
+    is_shaky = dyno.restarts > 1 and time.time() - dyno.started_at < SHAKY_SECONDS
+    return "crashed" if dyno.state == "up" and is_shaky else dyno.state
+
+
+def _extended(call: Call, app: App, dyno: Dyno, state: str) -> shapes.Extended:
+    return shapes.Extended(
+        instance=dyno.id,
+        ip=dyno.target.host if dyno.target else None,
+        port=dyno.target.port if dyno.target else None,
+        restarts=dyno.restarts,
+        exit_code=dyno.exit_code,
+        is_out_of_memory=dyno.is_out_of_memory,
+        last_lines=_last_lines(call, app, dyno.name) if state == "crashed" else [],
+    )
+
+
+def _last_lines(call: Call, app: App, name: str) -> list[str]:
+    lines, _ = call.platform.logs.recent(app.handle, LAST_LINES, LogFilter(dyno=name, source="app"))
+    return [line.text for line in lines]

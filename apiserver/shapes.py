@@ -215,6 +215,55 @@ class LogSession(Shape):
     updated_at: Time
 
 
+class Change(Shape):
+    """Our own: one difference between two releases; empty where it is not there."""
+
+    what: str
+    old: str
+    new: str
+
+
+class Collaborator(Shape):
+    """Heroku's collaborator."""
+
+    app: Named
+    created_at: Time
+    id: str
+    permissions: list[dict[str, str]] = []
+    role: str | None
+    updated_at: Time
+    user: "Collaborating"
+
+
+class Collaborating(Person):
+    """A person who works on an app."""
+
+    federated: bool = False
+
+
+class Extended(Shape):
+    """What `?extended=true` tells of a dyno: Heroku's fields, and our own from `restarts` on."""
+
+    region: str = "local"
+    execution_plane: str | None = None
+    fleet: str | None = None
+    instance: str
+    ip: str | None
+    port: int | None
+    az: str | None = None
+    route: str | None = None
+    restarts: int
+    exit_code: int | None
+    is_out_of_memory: bool
+    last_lines: list[str]
+
+
+class ExtendedDyno(Dyno):
+    """A dyno with all that is known of it."""
+
+    extended: Extended
+
+
 class Failure(Shape):
     """Why a deployment did not go live."""
 

@@ -1,4 +1,4 @@
-"""empire apps: list, make, show, destroy."""
+"""empire apps: list, make, show, rename, destroy."""
 
 import sys
 from typing import Annotated
@@ -61,8 +61,23 @@ def info(
             "Owner": found["owner"]["email"],
             "Created": found["created_at"],
             "Released": f"{released} ({age(released)})" if released else "not yet",
+            "Maintenance": "on" if found["maintenance"] else "off",
         }
     )
+
+
+def rename(
+    context: typer.Context,
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The new name.")],
+    app: AppOption = "",
+) -> None:
+    """Give an app another name."""
+    old = app_of(app)
+    changed = connect(context).patch(path("apps", old), {"name": new})
+    say(f"Renamed {old} to {changed['name']}.")
+    data(f"{changed['web_url']} | {changed['git_url']}")
+    if git.in_repository():
+        git.rename_remotes(old, changed["git_url"])
 
 
 def destroy(

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -92,9 +92,20 @@ class Client:
         """Return what was deleted."""
         return self._ask("DELETE", place).json()
 
-    def change(self, place: str, body: dict[str, Any]) -> tuple[Any, str | None]:
-        """Return the changed resource, and the number of the deployment that carries the change."""
-        answer = self._ask("PATCH", place, json=body, headers={"Prefer": "respond-async"})
+    def patch(self, place: str, body: dict[str, Any]) -> Any:
+        """Return the changed resource."""
+        return self._ask("PATCH", place, json=body).json()
+
+    def submit(
+        self,
+        method: str,
+        place: str,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> tuple[Any, str | None]:
+        """Return the answer, and the number of the deployment that carries the change, if any."""
+        prefer = {"Prefer": "respond-async"}
+        answer = self._ask(method, place, json=body, params=query, headers=prefer)
         return answer.json(), answer.headers.get("Empire-Deployment")
 
     def lines(self, url: str, headers: dict[str, str] | None = None) -> Iterator[str]:

@@ -1,14 +1,15 @@
-"""empire deploys: list and follow."""
+"""empire deploys: list, follow, cancel."""
 
 from typing import Annotated, Any
 
 import typer
 
 from cli import errors
-from cli.client import connect, path
+from cli.client import Client, connect, path
 from cli.git import AppOption, app_of
-from cli.output import Json, age, as_json, follow, table
+from cli.output import Json, age, as_json, follow, say, table
 from cli.releases import Count
+from empire.events import Failed, Live, masked
 
 
 def index(context: typer.Context, app: AppOption = "", num: Count = 15, json: Json = False) -> None:
@@ -48,6 +49,39 @@ def output(
             raise errors.no_deployment(app)
         number = str(newest[0]["number"])
     follow(client.follow(app, number), is_data=True)
+
+
+def cancel(
+    context: typer.Context,
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="Else the only one.")] = "",
+    app: AppOption = "",
+) -> None:
+    """Stop a deployment that waits or moves.
+
+    What runs stays as it is.
+    """
+    client, app = connect(context), app_of(app)
+    number = number or _only(client, app)
+    client.post(path("apps", app, "deployments", number, "actions", "cancel"), {})
+    say(f"Cancelling deployment {number} of {app}")
+    last = None
+    for event in client.follow(app, number):
+        last = event
+    say(masked(str(last)))
+    if isinstance(last, Live) or (isinstance(last, Failed) and last.code != "cancelled"):
+        raise typer.Exit(1)
+
+
+def _only(client: Client, app: str) -> str:
+    """Return the number of the only deployment under way; raises InvalidInput, NotFound."""
+    place = path("apps", app, "deployments")
+    moving = [one for one in client.list(place, "number ..; max=50, order=desc") if one["is_open"]]
+    if not moving:
+        raise errors.nothing_to_cancel(app)
+    if len(moving) > 1:
+        lines = [f"{one['number']}  {one['kind']}  {_change(one)}" for one in reversed(moving)]
+        raise errors.many_to_cancel(app, lines)
+    return str(moving[0]["number"])
 
 
 def _change(deployment: dict[str, Any]) -> str:

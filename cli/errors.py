@@ -117,6 +117,65 @@ def no_var(name: str, app: str) -> NotFound:
     return NotFound(f"{name} is not set on {app}.", fix="`empire config` lists what is.")
 
 
+def no_text(what: str) -> InvalidInput:
+    """Return the error for a value or file that is not UTF-8 text."""
+    return InvalidInput(
+        f"{what} is not text in UTF-8.",
+        why="Config vars are text.",
+        fix="Encode it, for instance with base64.",
+    )
+
+
+def no_vars(place: str) -> InvalidInput:
+    """Return the error for a dotenv text without a var."""
+    return InvalidInput(f"{place} has no config vars.", fix="A line is NAME=VALUE.")
+
+
+def no_editor(editor: str, reason: str) -> EmpireError:
+    """Return the error for an editor that did not do its work."""
+    return EmpireError(
+        f"{editor} did not edit the config vars; nothing was changed.",
+        why=reason,
+        fix="Name another one in the environment's EDITOR.",
+    )
+
+
+def no_output(version: int) -> NotFound:
+    """Return the error for a release that no deployment made."""
+    return NotFound(
+        f"v{version} has no output.", why="It was made without a deployment: nothing had to start."
+    )
+
+
+def nothing_before(app: str) -> NotFound:
+    """Return the error for an app that ran no earlier release."""
+    return NotFound(
+        f"{app} has no earlier release that ran.", fix="`empire releases` lists what there is."
+    )
+
+
+def no_scale(text: str) -> InvalidInput:
+    """Return the error for a wish of dynos that cannot be read."""
+    return InvalidInput(
+        f"{text!r} says of no process type what shall become of it.",
+        fix="Write web=3, worker=+1 or web=2:2X to scale, web=2X to resize.",
+    )
+
+
+def nothing_to_cancel(app: str) -> NotFound:
+    """Return the error for an app of which nothing moves."""
+    return NotFound(f"Nothing of {app} is under way.", fix="`empire deploys` lists what was.")
+
+
+def many_to_cancel(app: str, lines: Sequence[str]) -> InvalidInput:
+    """Return the error for an app of which several deployments are under way."""
+    return InvalidInput(
+        f"Several deployments of {app} are under way.",
+        why="\n".join(lines),
+        fix="Name one: empire deploys:cancel NUMBER",
+    )
+
+
 def no_deployment(app: str) -> NotFound:
     """Return the error for an app that was never deployed."""
     return NotFound(f"{app} has no deployments.", fix="Make the first: git push empire main")

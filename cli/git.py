@@ -3,6 +3,7 @@
 import re
 import subprocess
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -60,6 +61,16 @@ def put_remote(name: str, url: str) -> None:
     _git("remote", "set-url" if known else "add", name, url)
     was = f" (it was {known})" if known else ""
     say(f"Set the git remote {name} to {url}{was}.")
+
+
+def rename_remotes(old: str, new_url: str) -> None:
+    """Let the remotes of this repository that push to the app push to its new address."""
+    for name in _git("remote").split():
+        known = _git("remote", "get-url", name)
+        found = _URL.fullmatch(known)
+        is_ours = name == REMOTE or urlsplit(known).netloc == urlsplit(new_url).netloc
+        if found and found["app"] == old and is_ours:
+            put_remote(name, new_url)
 
 
 def _git(*arguments: str) -> str:

@@ -23,6 +23,7 @@ from empire.apps import App
 from empire.builds import Build
 from empire.deployments import Deployment, Kind, Step
 from empire.events import Released, Stage, Stream
+from empire.manifest import Manifest
 from empire.releases import Status
 from empire.store import now
 
@@ -52,7 +53,7 @@ def release(journey: Journey) -> Stream[None]:
             build.release_id = made.id
         elif deployment.kind == Kind.ROLLBACK:
             to = deployments.rollback_target_of(session, deployment)
-            made = releases.of_rollback(session, app, to, by=actor)
+            made = releases.of_rollback(session, app, to, deployment.subject, by=actor)
         else:
             config = releases.config_of(session, releases.newest(session, app.id))
             config = config_vars.applied(config, deployments.change_of(session, deployment))
@@ -79,8 +80,7 @@ def start(journey: Journey) -> Stream[None]:
     if manifest is None:  # config vars before the first version: they wait for it in their release
         with journey.advancing(Step.LIVE):
             return
-    count = sum(start == manifest.deployment for _, _, start in manifest.places())
-    yield Stage(f"Starting v{manifest.version} ({count} {'dyno' if count == 1 else 'dynos'})")
+    yield Stage(_announced(journey.deployment, manifest))
     journey.targets = yield from journey.platform.scheduler.start(manifest, journey.is_cancelled)
     with journey.advancing(Step.STARTED) as (_, deployment):
         deployment.version = manifest.version
@@ -151,6 +151,13 @@ STORY: dict[tuple[Kind, Step], Callable[[Journey], Stream[None]]] = {
 def next_step(deployment: Deployment) -> Callable[[Journey], Stream[None]]:
     """Return the function that carries the deployment on from where it is."""
     return STORY[deployment.kind, deployment.step]
+
+
+def _announced(deployment: Deployment, manifest: Manifest) -> str:
+    if deployment.kind not in deployments.MAKING_RELEASES:
+        return deployment.subject
+    count = sum(start == manifest.deployment for _, _, start in manifest.places())
+    return f"Starting v{manifest.version} ({count} {'dyno' if count == 1 else 'dynos'})"
 
 
 def _build_of(build: Build | None) -> Build:

@@ -13,6 +13,7 @@ from deployer import journey as journeys
 from deployer import pipeline
 from deployer.journey import Journey
 from deployer.settle import Builds, end_release_phase, land, restore_route, settle
+from deployer.waiting import Waiting
 from empire import deployments, leases
 from empire.apps import App
 from empire.deployments import Deployment, Kind, Step
@@ -30,6 +31,9 @@ from empire.platform import Platform
 from empire.store import Store
 
 log = structlog.get_logger()
+
+LOOK_SECONDS = 1.0
+"""How soon is seen what another process wrote, whose bell does not ring here."""
 
 
 class Worker:
@@ -58,7 +62,7 @@ class Worker:
         self.lock()
         with self._store.writing() as session:
             leases.take_back(session, self._settings.instance)
-        for loop in (self._claim_loop, self._lease_loop):
+        for loop in (self._claim_loop, self._lease_loop, self._waiting_loop):
             thread = threading.Thread(target=loop, name=loop.__name__, daemon=True)
             thread.start()
             self._loops.append(thread)
@@ -82,7 +86,7 @@ class Worker:
                 self._claim_all()
             except Exception:
                 log.exception("claiming failed")
-            self._store.bell.wait(seen, timeout_seconds=1)
+            self._store.bell.wait(seen, LOOK_SECONDS)
 
     def _claim_all(self) -> None:
         while not self._stopping.is_set():
@@ -118,7 +122,15 @@ class Worker:
                 self._keep_leases()
             except Exception:
                 log.exception("keeping leases failed")
-            self._store.bell.wait(seen, self._settings.lease_seconds / 3)
+            self._store.bell.wait(seen, min(self._settings.lease_seconds / 3, LOOK_SECONDS))
+
+    def _waiting_loop(self) -> None:
+        waiting = Waiting(self._store)
+        while not self._stopping.wait(LOOK_SECONDS):
+            try:
+                waiting.tell()
+            except Exception:
+                log.exception("telling who waits failed")
 
     def _keep_leases(self) -> None:
         # Only of what is really carried: what a carrier could not let go of shall run out.

@@ -24,11 +24,11 @@ def of(session: Session, app: App) -> dict[str, Secret]:
 
 
 def change(
-    session: Session, app: App, changes: dict[str, Secret | None], *, by: Actor
+    session: Session, app: App, changes: dict[str, Secret | None], message: str = "", *, by: Actor
 ) -> Deployment | None:
     """Set vars, or remove those whose value is None; return the deployment that carries it.
 
-    None comes back when nothing changes, or when the app has no image yet: then the new config
+    The message, if any, describes the release instead of the names. None comes back when nothing changes, or when the app has no image yet: then the new config
     waits in a release of its own for the first push. Raises InvalidInput.
     """
     config = of(session, app)
@@ -36,8 +36,8 @@ def change(
     if not changes:
         return None
     merged = _checked(applied(config, changes))
-    description = described(changes)
-    record(session, by, "config:set", app.name, description)
+    description = message or described(changes)
+    record(session, by, "config:set", app.name, described(changes))
     if releases.newest(session, app.id).image or deployments.open_of(session, app.id):
         return line.submit_config(session, app, changes, description, by=by)
     releases.of_config(session, app, merged, description, by=by)

@@ -122,6 +122,11 @@ class Deployment(SQLModel, table=True):
             app.handle, Sha(self.commit), Sha(self.tree), Path(self.git_dir), self.subject
         )
 
+    def told(self) -> str:
+        """Return in words who submitted it, how far it is, and for how long it goes."""
+        seconds = (now() - self.created_at).total_seconds()
+        return f"deployment {self.number} by {self.email} ({self.step}, {seconds:.0f} s)"
+
     def outcome(self, url: str = "") -> Event | None:
         """Return the event that ends its journal, or None while it is open."""
         if self.is_open:
@@ -228,10 +233,30 @@ def of_app(session: Session, app_id: str, limit: int = 50) -> list[Deployment]:
     return list(session.exec(query.order_by(col(Deployment.number).desc()).limit(limit)))
 
 
+def makers_of(session: Session, app_id: str) -> dict[int, str]:
+    """Return the ids of the deployments that made the app's releases, by version."""
+    query = select(Deployment).where(
+        Deployment.app_id == app_id, col(Deployment.kind).in_(MAKING_RELEASES)
+    )
+    return {row.version: row.id for row in session.exec(query) if row.version}
+
+
 def open_of(session: Session, app_id: str) -> list[Deployment]:
     """Return the app's deployments that move or wait, in their order."""
     query = select(Deployment).where(Deployment.app_id == app_id, col(Deployment.step).in_(OPEN))
     return list(session.exec(query.order_by(col(Deployment.number))))
+
+
+def waiting(session: Session) -> list[tuple[Deployment, list[Deployment]]]:
+    """Return who waits in the line of an app, each with those ahead of it, the first one first."""
+    query = select(Deployment).where(col(Deployment.step).in_(OPEN))
+    ahead: dict[str, list[Deployment]] = {}
+    found = []
+    for deployment in session.exec(query.order_by(col(Deployment.number))):
+        if before := ahead.setdefault(deployment.app_id, []):
+            found.append((deployment, list(before)))
+        before.append(deployment)
+    return found
 
 
 def _carried(session: Session, deployment: Deployment) -> str:

@@ -122,12 +122,12 @@ def extended(
 
 
 def size_of(name: str) -> Size:
-    """Return the size of a name such as 1X or 512:1gb (1024 CPU units are one core).
+    """Return the size of a name such as 1X, standard-2x or 512:1gb (1024 CPU units are one core).
 
     The engine refuses more cores than the machine has, so a larger size gets all of them.
     Raises InvalidInput.
     """
-    size = SIZES.get(name.upper()) or _custom(name)
+    size = SIZES.get(name.upper().removeprefix("STANDARD-")) or _custom(name)
     return Size(size.name, min(size.cpus, float(cores())), size.memory_mib)
 
 

@@ -19,7 +19,7 @@ from empire.formation import Change
 from empire.manifest import Source
 from empire.releases import Release, Status
 from empire.secrets import Secret
-from empire.store import now, store_of
+from empire.store import store_of
 
 ENTRANCES = {
     Kind.CONFIG: Step.BUILT,
@@ -69,10 +69,12 @@ def submit_config(
     return _submitted_change(session, app, Kind.CONFIG, json.dumps(plain), description, by)
 
 
-def submit_rollback(session: Session, app: App, to: Release, *, by: Actor) -> Deployment:
+def submit_rollback(
+    session: Session, app: App, to: Release, message: str = "", *, by: Actor
+) -> Deployment:
     """Return the deployment that brings back image and config of an earlier release.
 
-    Raises Conflict when that release cannot run any more: nothing is touched then.
+    The message, if any, stands in the description of the new release. Raises Conflict when that release cannot run any more: nothing is touched then.
     """
     app = _locked(session, app)
     kept = releases.kept_images(session, app.id, store_of(session).settings.releases_kept)
@@ -83,14 +85,18 @@ def submit_rollback(session: Session, app: App, to: Release, *, by: Actor) -> De
             fix="`empire releases` shows which succeeded.",
         )
     if to.image not in kept:
-        raise Conflict(
-            f"The image of {to.label} is gone.",
-            why=f"Images of the newest {store_of(session).settings.releases_kept} releases are kept.",
-            fix=f"Push its commit again: {to.commit[:8] or 'none is known'}",
-        )
+        raise image_gone(session, to)
     record(session, by, "rollback", app.name, to.label)
-    return _submitted_change(
-        session, app, Kind.ROLLBACK, str(to.version), f"Rollback to {to.label}", by
+    description = f"Rollback to {to.label}{f': {message}' if message else ''}"
+    return _submitted_change(session, app, Kind.ROLLBACK, str(to.version), description, by)
+
+
+def image_gone(session: Session, release: Release) -> Conflict:
+    """Return the error for a release whose image was deleted."""
+    return Conflict(
+        f"The image of {release.label} is gone.",
+        why=f"Images of the newest {store_of(session).settings.releases_kept} releases are kept.",
+        fix=f"Push its commit again: {release.commit[:8] or 'none is known'}",
     )
 
 
@@ -208,6 +214,4 @@ def _tell_who_is_ahead(session: Session, deployment: Deployment) -> None:
         if (d.number or 0) < (deployment.number or 0)
     ]
     for other in ahead:
-        seconds = (now() - other.created_at).total_seconds()
-        text = f"Waiting for deployment {other.number} by {other.email} ({other.step}, {seconds:.0f} s)"
-        store_of(session).journals.append(deployment.id, Line(text))
+        store_of(session).journals.append(deployment.id, Line(f"Waiting for {other.told()}"))

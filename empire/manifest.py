@@ -116,6 +116,7 @@ class Dyno:
     """One running instance of a process as the scheduler sees it now.
 
     `state` is one of starting, up, crashed, down. `started_at` is seconds since the epoch.
+    `is_out_of_memory` says that it ended because it used more than its size has.
     """
 
     app: AppName
@@ -131,6 +132,7 @@ class Dyno:
     target: Target | None = None
     restarts: int = 0
     exit_code: int | None = None
+    is_out_of_memory: bool = False
 
     @property
     def name(self) -> str:

@@ -106,9 +106,11 @@ def of_config(
     return _added(session, release)
 
 
-def of_rollback(session: Session, app: "App", to: Release, *, by: Actor) -> Release:
+def of_rollback(
+    session: Session, app: "App", to: Release, description: str, *, by: Actor
+) -> Release:
     """Return a new release with image, processes and config of an earlier one."""
-    release = _next(session, app, f"Rollback to {to.label}", by)
+    release = _next(session, app, description, by)
     for name in (*CARRIED, "config"):
         setattr(release, name, getattr(to, name))
     return _added(session, release)

@@ -2,6 +2,7 @@
 
 from sqlmodel import Session, col, delete, select
 
+from empire import deployments
 from empire.apps import App
 from empire.builds import Build
 from empire.deployments import OPEN, Deployment, Kind, Step
@@ -38,10 +39,15 @@ def live_push_number(session: Session, app_id: str) -> int:
 
 
 def images_of_open(session: Session, app_id: str) -> frozenset[ImageRef]:
-    """Return the images that were built for a release which is not made yet, or not live yet."""
+    """Return the images that deployments on their way need: just built ones, and rolled back to."""
     query = select(Build.image).join(Deployment, col(Deployment.id) == col(Build.id))
     query = query.where(Deployment.app_id == app_id, col(Deployment.step).in_(OPEN))
-    return frozenset(ImageRef(image) for image in session.exec(query) if image)
+    back = [
+        deployments.rollback_target_of(session, moving).image
+        for moving in deployments.open_of(session, app_id)
+        if moving.kind == Kind.ROLLBACK
+    ]
+    return frozenset(ImageRef(image) for image in (*session.exec(query), *back) if image)
 
 
 def forget(session: Session, app: App) -> None:

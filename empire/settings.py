@@ -33,6 +33,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def memory_mib() -> int:
+    """Return how much memory the machine has, in MiB."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // (1024 * 1024)
+
+
 class Settings(BaseSettings):
     """The settings of one server, each from EMPIRE_<NAME> in the environment or its default."""
 
@@ -140,6 +145,10 @@ class Settings(BaseSettings):
     """How many releases of an app keep their image."""
     default_size: str = "1X"
     """The size of dynos that nobody sized."""
+    dynos_max: int = 100
+    """How many dynos a process type may be scaled to."""
+    dyno_memory_max_mib: int = memory_mib()
+    """How much memory the size of a dyno may have; by default what the machine has."""
 
     # Logs.
     logs_max_mib_per_app: int = 64
@@ -206,5 +215,6 @@ def _default(name: str, value: object) -> str:
         "home": "`/var/lib/empire` for root, else `~/.local/share/empire`",
         "build_concurrency": "the number of cores",
         "build_cpus": "the number of cores",
+        "dyno_memory_max_mib": "the machine's memory",
     }
     return said.get(name) or (f"`{value}`" if value not in ("", None) else "")

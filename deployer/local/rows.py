@@ -74,6 +74,7 @@ def refined(seen: Dyno, details: Row) -> Dyno:
         started_at=seconds(state["StartedAt"]) or seen.started_at,
         restarts=details["RestartCount"],
         exit_code=None if status in ("created", "running") else state["ExitCode"],
+        is_out_of_memory=status not in ("created", "running") and state["OOMKilled"],
         target=target(details) if status == "running" else None,
     )
 

@@ -78,7 +78,7 @@ RELEASE = {
     "user": PERSON,
     "version": "int",
     "current": "bool",
-    "output_stream_url": "null",
+    "output_stream_url": "str",
     "eligible_for_rollback": "bool",
 }
 BUILD = {

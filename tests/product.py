@@ -84,11 +84,7 @@ class Product:
             "EMPIRE_HTTPS_PORT": str(self.https_port),
             "EMPIRE_URL": f"http://127.0.0.1:{self.api_port}",
             **{f"EMPIRE_{name}": value for name, value in self.settings.items()},
-            **{
-                name: os.environ[name]
-                for name in ("SSL_CERT_FILE", "DOCKER_HOST")
-                if name in os.environ
-            },
+            **{name: os.environ[name] for name in os.environ if name.startswith(PASSED_ON)},
         }
 
     def start(self) -> None:

@@ -23,7 +23,9 @@ SECRET = "--- a private certificate ---\n"
 def test_a_failing_step_is_named_with_its_last_lines(
     builder: Builder, repository: Repository
 ) -> None:
-    source = repository.commit({"Dockerfile": f"{BASE}RUN seq 100; echo the reason >&2; exit 3\n"})
+    source = repository.commit(
+        {"Dockerfile": f"{BASE}RUN seq 100 >&2; echo the reason >&2; exit 3\n"}
+    )
     with pytest.raises(BuildFailed) as failure:
         told(builder.build(source, "1", never))
     assert failure.value.what.startswith("The build failed at [2/2] RUN seq 100")

@@ -13,7 +13,7 @@ SOURCES = ("app", "router", "build", "release", "platform")
 PLATFORM = "heroku"
 """Heroku's word for all that is not the app."""
 
-_AGO = re.compile(r"(\d+)\s*([smhdw])")
+_AGO = re.compile(r"(\d{1,9})\s*([smhdw])")
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 

@@ -111,8 +111,14 @@ class AccessLog:
         for line in whole.split(b"\n")[:-1]:
             offset += len(line) + 1
             self._take_line(line, offset, found)
-        for app, lines in found.items():
-            self._logs.append(app, lines)
+        try:
+            for app, lines in found.items():
+                self._logs.append(app, lines)
+        except OSError:
+            # Some are kept; when these lines are tried again, the logs tell which.
+            self._last.clear()
+            self._kept_until = offset
+            raise
         self._offset, self._is_saved = offset, False
         return True
 

@@ -35,11 +35,12 @@ from empire.settings import Settings
 
 TICK_SECONDS = 0.1
 """How often to look at the router's log."""
-GATHER_SECONDS = 0.005
+GATHER_SECONDS = 0.01
 """A pause in which lines gather, so that many are taken at a time."""
 RETRY_SECONDS = 0.5
-DRAIN_SECONDS = 5.0
+DRAIN_SECONDS = 1.5
 """How long the removal of a container waits for its last lines."""
+CLOSE_SECONDS = 5.0
 ASKED_AT_ONCE = 50
 MOST_HANDLES = 65536
 RUNNING = ("running", "paused")
@@ -65,6 +66,7 @@ class Collector:
         self._events: Stream | None = None
         self._events_held = b""
         self._events_due = 0.0
+        self._is_told = False
         self._waiting: dict[str, list[threading.Event]] = defaultdict(list)
         self._drains: list[tuple[str, threading.Event]] = []
         self._closing = threading.Event()
@@ -84,7 +86,7 @@ class Collector:
         self._closing.set()
         if self._thread.is_alive():
             self._wake()
-            self._thread.join(DRAIN_SECONDS)
+            self._thread.join(CLOSE_SECONDS)
         os.close(self._ear)
         os.close(self._mouth)
         self._engine.close()
@@ -136,12 +138,8 @@ class Collector:
 
     def _keep(self, app: AppName, parts: list[tuple[Followed, list[Record]]]) -> None:
         """Write what came, by time, without changing the order of any dyno's lines."""
-        try:
-            self._logs.append(
-                app, list(heapq.merge(*(found for _, found in parts), key=attrgetter("stamp")))
-            )
-        except OSError as error:
-            log.warning("a log could not be written", app=app, error=str(error))
+        lines = heapq.merge(*(found for _, found in parts), key=attrgetter("stamp"))
+        if not self._write(app, list(lines)):
             for one, _ in parts:
                 self._leave(one)
                 self._due[one.id] = time.monotonic() + RETRY_SECONDS
@@ -149,13 +147,21 @@ class Collector:
         for one, found in parts:
             one.kept(found)
 
+    def _write(self, app: AppName, lines: list[Record]) -> bool:
+        try:
+            self._logs.append(app, lines)
+        except OSError as error:
+            log.warning("a log could not be written", app=app, error=str(error))
+            return False
+        return True
+
     def _end(self, one: Followed) -> None:
         self._unhook(one)
-        if last := one.close():
-            self._logs.append(one.app, last)
-        if one.is_settled:
+        last = one.close()
+        if one.is_settled and self._write(one.app, last):
             self._release(one.id)
         else:
+            one.is_settled = False
             self._due[one.id] = time.monotonic() + one.pause()
 
     def _listen(self) -> None:
@@ -167,10 +173,12 @@ class Collector:
             self._events = Stream(
                 self._engine.address, f"/events?{urlencode({'filters': json.dumps(filters)})}"
             )
-        except AWAY:
-            self._events_due = time.monotonic() + RETRY_SECONDS
+        except AWAY as error:
+            if not self._is_told:  # once, not at every try: the engine may be away for long
+                log.warning("the engine's logs cannot be read", error=str(error))
+            self._is_told, self._events_due = True, time.monotonic() + RETRY_SECONDS
             return
-        self._events_held = b""
+        self._is_told, self._events_held = False, b""
         self._selector.register(self._events.socket, selectors.EVENT_READ, self._events)
         self._due[""] = 0.0
 
@@ -189,7 +197,7 @@ class Collector:
     def _take_event(self, event: dict[str, Any]) -> None:
         container, action = event["Actor"]["ID"], event["Action"].partition(":")[0]
         if told := self._happenings.told(event):
-            self._logs.append(AppName(event["Actor"]["Attributes"]["empire.app"]), told)
+            self._write(AppName(event["Actor"]["Attributes"]["empire.app"]), told)
         if action == "start":
             self._look_again(container)
         elif action == "destroy":

@@ -57,10 +57,10 @@ class Segments:
         for number in reversed(self._numbers()):
             path = self._path(number)
             try:
-                changed_at, content = path.stat().st_mtime, path.read_bytes()
+                if path.stat().st_mtime < since - CLOCK_SECONDS:
+                    return
+                content = path.read_bytes()
             except FileNotFoundError:
-                return
-            if changed_at < since - CLOCK_SECONDS:
                 return
             yield content[: content.rfind(b"\n") + 1], number << _SHIFT
 

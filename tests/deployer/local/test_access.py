@@ -157,6 +157,22 @@ def test_a_server_that_was_killed_takes_no_line_twice(asked: Requests, state: by
     assert asked.taken() == list(range(5))
 
 
+def test_a_disk_that_refuses_for_a_while(asked: Requests) -> None:
+    asked.ask(2)
+    asked.taken()
+    folder, other = (asked.settings.logs / "apps" / name for name in ("hello", "aside"))
+    asked.ask(2)
+    folder.rename(other)
+    folder.write_bytes(b"no folder")
+    asked.access._looked_at = 0
+    with pytest.raises(FileExistsError):
+        asked.access.collect()
+    folder.unlink()
+    other.rename(folder)
+
+    assert asked.taken() == [0, 1, 2, 3]
+
+
 def test_a_request_for_nobody_is_left_out(asked: Requests) -> None:
     entry = ENTRY | {"request": ENTRY["request"] | {"host": "other.localhost"}}
     asked.path.write_text(json.dumps(entry) + "\n")

@@ -1,5 +1,7 @@
 """What only logs from a Docker Engine do."""
 
+import subprocess
+import sys
 import threading
 from itertools import pairwise
 
@@ -113,6 +115,55 @@ def test_two_thousand_lines_a_second_through_restarts_of_the_server(local: Local
 
     assert texts(local) == numbered(8000)
     assert all(one.position < after.position for one, after in pairwise(lines(local)))
+
+
+def test_a_server_that_is_killed_again_and_again(local: LocalLab) -> None:
+    local.collector.close()
+    collect = (
+        "import sys, time, pathlib; from tests.conftest import quick; "
+        "from deployer.local.logs import LocalLogs; from deployer.local.collector import Collector; "
+        "settings = quick(pathlib.Path(sys.argv[1])); "
+        "Collector(settings, LocalLogs(settings)).start(); time.sleep(1000)"
+    )
+    start(local, counting(6000))
+    for reached in (500, 2000, 3500, 5000):
+        arguments = [sys.executable, "-c", collect, str(local.settings.home)]
+        with subprocess.Popen(arguments) as server:
+            wait_until(lambda least=reached: len(texts(local)) >= least)  # type: ignore[misc]
+            server.kill()
+    Servers(local).begin()
+    wait_until(lambda: texts(local)[-1:] == ["line 5999"])
+
+    assert texts(local) == numbered(6000)
+
+
+def test_a_disk_that_refuses_for_a_while(local: LocalLab) -> None:
+    folder = local.settings.logs / "apps"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / APP).write_bytes(b"no folder")
+    start(local, "seq 300; sleep 0.5; seq 301 600; sleep 1000")
+    (folder / APP).unlink()
+
+    wait_until(lambda: len(texts(local)) >= 600)
+
+    assert texts(local) == [str(n) for n in range(1, 601)]
+
+
+def test_the_log_of_a_loud_app_is_bounded(local: LocalLab) -> None:
+    settings = local.settings.model_copy(update={"logs_max_mib_per_app": 8})
+    local.collector.close()
+    local.logs = LocalLogs(settings)
+    local.collector = Collector(settings, local.logs)
+    local.collector.start()
+    write = "import sys; [sys.stdout.write('x' * 65536 + chr(10)) for _ in range(320)]"
+    start(local, f'python3 -c "{write}"; echo done; sleep 1000')
+
+    wait_until(lambda: texts(local)[-1:] == ["done"])
+
+    kept = [path.stat().st_size for path in (settings.logs / "apps" / APP).iterdir()]
+    assert len(kept) <= 2
+    assert sum(kept) <= 9 * 1024 * 1024
+    assert len(texts(local)) > 60
 
 
 def test_what_is_written_while_no_server_runs(local: LocalLab) -> None:

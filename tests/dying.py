@@ -89,7 +89,9 @@ class _DyingPort:
         self._life = life
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
-        act = getattr(self._port, method)
+        act: Callable[..., Any] = getattr(self._port, method)
+        if method == "write":  # to an app's log, right after the journal; nothing hangs on it
+            return act
 
         def call(*arguments: Any) -> Any:
             answer = self._timed(method, act, arguments)

@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from apiserver import (
     account,
     apps,
+    attach,
     builds,
     config_vars,
     deployments,
@@ -15,6 +16,7 @@ from apiserver import (
     formation,
     keys,
     logs,
+    one_offs,
     releases,
     restarts,
     stubs,
@@ -30,6 +32,7 @@ from empire.store import Store
 NOUNS = (
     account,
     apps,
+    attach,
     builds,
     config_vars,
     deployments,
@@ -37,6 +40,7 @@ NOUNS = (
     formation,
     keys,
     logs,
+    one_offs,
     releases,
     restarts,
     stubs,

@@ -10,6 +10,7 @@ from pydantic import AfterValidator
 from sqlmodel import Session
 
 from apiserver import auth
+from apiserver.attachments import Attachments
 from empire import access
 from empire.access import Permission
 from empire.actors import Actor
@@ -30,6 +31,7 @@ class Door:
     store: Store
     platform: Platform
     stopping: threading.Event = field(default_factory=threading.Event)
+    attachments: Attachments = field(default_factory=Attachments)
 
 
 @dataclass(frozen=True, slots=True)

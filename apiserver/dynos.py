@@ -49,14 +49,15 @@ def _dynos(call: Call, name: str, is_extended: bool) -> list[shapes.Dyno]:
         app = call.app(session, name, Permission.VIEW)
         ids = _release_ids(session, app)
     # The scheduler may take its time to answer: no connection is held meanwhile.
-    running = call.platform.scheduler.dynos(app.handle)
+    runs = call.platform.one_offs.runs(app.handle)
+    running = [*call.platform.scheduler.dynos(app.handle), *(run.dyno for run in runs)]
     ordered = sorted(running, key=lambda dyno: (dyno.process, dyno.index, dyno.deployment))
-    shaped = [_shaped(dyno, app, ids.get(dyno.version, "")) for dyno in ordered]
+    found = [shaped(dyno, app, ids.get(dyno.version, "")) for dyno in ordered]
     if not is_extended:
-        return shaped
+        return found
     return [
         shapes.ExtendedDyno(**dict(shape), extended=_extended(call, app, dyno, shape.state))
-        for dyno, shape in zip(ordered, shaped, strict=True)
+        for dyno, shape in zip(ordered, found, strict=True)
     ]
 
 
@@ -64,7 +65,8 @@ def _release_ids(session: Session, app: App) -> dict[int, str]:
     return {release.version: release.id for release in releases.of_app(session, app.id)}
 
 
-def _shaped(dyno: Dyno, app: App, release_id: str) -> shapes.Dyno:
+def shaped(dyno: Dyno, app: App, release_id: str) -> shapes.Dyno:
+    """Return the dyno as it goes over the wire."""
     started = datetime.fromtimestamp(dyno.started_at, UTC)
     return shapes.Dyno(
         id=shapes.stable_id("dyno", dyno.id),

@@ -19,8 +19,8 @@ def restart_all(call: Asked, app: Identity, response: Response) -> shapes.Nothin
 
 @router.delete("/dynos/{dyno}", status_code=202)
 def restart_dyno(call: Asked, app: Identity, dyno: Identity, response: Response) -> shapes.Nothing:
-    """Restart one dyno."""
-    return _restart(call, app, dyno, response)
+    """Restart one dyno; a one-off is stopped."""
+    return stop_dyno(call, app, dyno, response)
 
 
 @router.delete("/formations/{type_}", status_code=202)

@@ -68,6 +68,7 @@ class ApiServer:
         """End open streams, let short requests finish, and close; takes STOP_SECONDS at most or so."""
         self._door.stopping.set()
         self._server.should_exit = True
+        self._door.attachments.close()
         if self._thread:
             self._thread.join(STOP_SECONDS + 1)
             self._server.force_exit = True

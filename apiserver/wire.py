@@ -17,6 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from empire.errors import InternalError
 
 MAX_BODY_BYTES = 1024 * 1024
+ENDLESS = "/attach/"
+"""Below it bodies are input of commands: read as it is taken, and never kept."""
 
 log = structlog.get_logger()
 
@@ -52,7 +54,8 @@ class Wire:
         # Routing is by the raw path: a name in it may hold an encoded slash.
         scope = {**scope, "path": scope["raw_path"].decode("latin-1")}
         try:
-            await self._app(scope, _Body(receive), exchange.send)
+            body = receive if scope["path"].startswith(ENDLESS) else _Body(receive)
+            await self._app(scope, body, exchange.send)
         except Exception as fault:
             if exchange.has_begun:
                 log.exception("stream failed", path=scope["path"])

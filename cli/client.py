@@ -88,6 +88,10 @@ class Client:
         """Return what was made."""
         return self._ask("POST", place, json=body).json()
 
+    def post_nothing(self, place: str, body: dict[str, Any]) -> None:
+        """Send something that is answered with nothing."""
+        self._ask("POST", place, json=body)
+
     def delete(self, place: str) -> Any:
         """Return what was deleted."""
         return self._ask("DELETE", place).json()
@@ -115,6 +119,20 @@ class Client:
                 answer.read()
                 raise errors.of_answer(answer, self.url)
             yield from answer.iter_lines()
+
+    @contextmanager
+    def chunks(self, url: str) -> Iterator[Iterator[bytes]]:
+        """Give the bytes of a stream as they come; raises Unavailable when it breaks."""
+        with self._explained(), self._http.stream("GET", url) as answer:
+            if answer.is_error:
+                answer.read()
+                raise errors.of_answer(answer, self.url)
+            yield answer.iter_raw()
+
+    def upload(self, url: str, content: Iterator[bytes]) -> None:
+        """Send the bytes as they come, however long nobody takes them."""
+        with self._explained():
+            self._http.post(url, content=content, timeout=None)
 
     def follow(self, app: str, deployment: str | int) -> Iterator[Event]:
         """Yield the deployment's events to the last one, over lost connections too."""

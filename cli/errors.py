@@ -60,6 +60,20 @@ def lost(deployment: str | int) -> Unavailable:
     )
 
 
+def cut_off(name: str) -> Unavailable:
+    """Return the error for a command whose streams broke off before it ended."""
+    return Unavailable(
+        f"The connection to {name} was lost.",
+        why="Its exit status is not known. The server ends what nobody is attached to any more.",
+        fix="`empire ps` shows what runs. `empire run -d` runs commands that need nobody.",
+    )
+
+
+def no_command() -> InvalidInput:
+    """Return the error for a run of nothing."""
+    return InvalidInput("There is no command.", fix="Name one: empire run bash")
+
+
 def which_app() -> InvalidInput:
     """Return the error for a command that needs an app and was given none."""
     return InvalidInput(

@@ -28,6 +28,9 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "ps:type": ("cli.ps:resize", "Set how large dynos are."),
         "ps:restart": ("cli.ps:restart", "Restart dynos; no request is lost."),
         "ps:stop": ("cli.ps:stop", "Stop a dyno."),
+        "ps:exec": ("cli.run:inside", "Run a command, else a shell, inside a running dyno."),
+        "run": ("cli.run:run", "Run a command in a dyno of its own."),
+        "run:detached": ("cli.run:detached", "Run a command in a dyno that nobody waits for."),
         "logs": ("cli.logs:index", "Show an app's log."),
         "config": ("cli.config:index", "Show an app's config vars."),
         "config:get": ("cli.config:get", "Print one config var."),
@@ -61,6 +64,8 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "version": ("cli.version:version", "Print the version."),
     },
 }
+WITH_FOREIGN_WORDS = ("ps:exec", "run", "run:detached")
+"""Their options stand before the first word; what follows is for the command that they run."""
 _ALL = {name: entry for group in COMMANDS.values() for name, entry in group.items()}
 
 
@@ -148,7 +153,8 @@ def _invoke(name: str, arguments: list[str]) -> int:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(root)
-    app.command(name, help=_ALL[name][1])(_function(name))
+    settings = {"allow_interspersed_args": False} if name in WITH_FOREIGN_WORDS else {}
+    app.command(name, help=_ALL[name][1], context_settings=settings)(_function(name))
     code = typer.main.get_command(app).main(arguments, prog_name="empire", standalone_mode=True)
     return code or 0
 

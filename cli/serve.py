@@ -13,6 +13,7 @@ import structlog
 from apiserver.server import ApiServer
 from buildpacks.builder import Builder
 from cli.first_start import welcome
+from deployer.leftovers import Leftovers
 from deployer.local.collector import Collector
 from deployer.local.logs import LocalLogs
 from deployer.local.one_offs import DockerOneOffs
@@ -61,7 +62,7 @@ def running(settings: Settings) -> Iterator[Store]:
         logs, router = LocalLogs(settings), CaddyRouter(settings)
         collector = Collector(settings, logs)
         scheduler = DockerScheduler(settings, before_remove=collector.drain)
-        one_offs = DockerOneOffs(settings)
+        one_offs = DockerOneOffs(settings, before_remove=collector.drain)
         platform = Platform(
             sources=repositories,
             builder=Builder(settings),
@@ -80,11 +81,13 @@ def running(settings: Settings) -> Iterator[Store]:
         parts.callback(collector.close)
         _sweep(store, repositories)
         reconcile(store, platform)
+        scheduler.end_visits()
         keeper = RouteKeeper(store, platform)
         scheduler.watch(keeper.changed)
         _watch_router(router, parts)
         for part in (
             keeper,
+            Leftovers(store, platform),
             worker,
             ApiServer(settings, store, platform),
             GitServer(settings, store, repositories),

@@ -1,7 +1,7 @@
 """One-offs: a single command with the image and config of a release, beside what runs."""
 
 import secrets
-import shlex
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from sqlmodel import Session
@@ -12,10 +12,11 @@ from empire.apps import App
 from empire.deployments import Deployment
 from empire.errors import Conflict, InvalidInput
 from empire.manifest import OneOff
-from empire.names import ConfigName, ImageRef, ProcessType
+from empire.names import ConfigName, ImageRef
 from empire.secrets import Secret
 from empire.store import store_of
 
+TYPE = "run"
 LONGEST_COMMAND = 100_000
 """Characters; the kernel takes no argument of more than 128 KiB."""
 
@@ -27,14 +28,13 @@ class Wish:
     command: str
     env: dict[str, Secret] = field(default_factory=dict)
     size: str = ""
-    type: str = "run"
     is_attached: bool = False
     has_terminal: bool = False
     seconds: float = 0
 
 
-def ordered(session: Session, app: App, wish: Wish, *, by: Actor) -> OneOff:
-    """Return the one-off that a person orders, with a new name; it enters the audit.
+def ordered(session: Session, app: App, wish: Wish, taken: Collection[str], *, by: Actor) -> OneOff:
+    """Return the one-off that a person orders, with a name that is not taken; it enters the audit.
 
     Raises Conflict where no version could run it, InvalidInput for what cannot be right.
     """
@@ -49,7 +49,7 @@ def ordered(session: Session, app: App, wish: Wish, *, by: Actor) -> OneOff:
     one_off = OneOff(
         app=app.handle,
         app_name=app.name,
-        name=f"{ProcessType(wish.type)}.{1000 + secrets.randbelow(9000)}",
+        name=_untaken(taken),
         version=release.version,
         image=ImageRef(release.image),
         command=expanded(wish.command, release.processes, release.release_command),
@@ -94,17 +94,14 @@ def expanded(command: str, processes: dict[str, str], release_command: str | Non
     return f"{known[name]} {arguments}".strip() if known.get(name) else command.strip()
 
 
-def shown_inside(session: Session, app: App, dyno: str, command: str, *, by: Actor) -> str:
+def ordered_inside(
+    session: Session, app: App, dyno: str, command: str, env: dict[str, Secret], *, by: Actor
+) -> str:
     """Return the command that shall run inside a dyno; it enters the audit."""
-    check(command, {})
+    check(command, env)
     record(session, by, "ps:exec", app.name, f"{dyno} {command}")
     release = releases.current(session, app.id)
     return expanded(command, release.processes, release.release_command)
-
-
-def joined(words: list[str]) -> str:
-    """Return one command of the words; a single word may be a whole shell line."""
-    return words[0] if len(words) == 1 else shlex.join(words)
 
 
 def check(command: str, env: dict[str, Secret]) -> None:
@@ -120,3 +117,9 @@ def check(command: str, env: dict[str, Secret]) -> None:
         ConfigName(name)
         if "\0" in value.reveal():
             raise InvalidInput(f"The value of {name} holds a NUL character.")
+
+
+def _untaken(taken: Collection[str]) -> str:
+    while (name := f"{TYPE}.{1000 + secrets.randbelow(9000)}") in taken:
+        pass
+    return name

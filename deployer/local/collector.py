@@ -26,7 +26,6 @@ from deployer.local.engine import Engine
 from deployer.local.followed import Followed
 from deployer.local.happenings import ACTIONS, Happenings
 from deployer.local.logs import LocalLogs
-from deployer.local.places import labels_of
 from deployer.local.records import Record
 from deployer.local.wire import Stream
 from empire.errors import Unavailable
@@ -55,7 +54,8 @@ class Collector:
     def __init__(self, settings: Settings, logs: LocalLogs) -> None:
         self._logs = logs
         self._engine = Engine(settings)
-        self._labels = labels_of(settings.instance)
+        # Dynos and those one-offs whose output nobody else has.
+        self._labels = [f"empire.instance={settings.instance}", "empire.process"]
         self._addresses = Addresses()
         self._access = AccessLog(settings, logs, self._addresses)
         self._happenings = Happenings()

@@ -5,8 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deployer.local.records import Record
+from deployer.local.rows import dyno_name
 
 ACTIONS = ["start", "update", "oom", "kill", "die", "destroy"]
+
+CHANGES = {"stopping": ("up", "down"), "complete": ("up", "complete")}
 
 Event = dict[str, Any]
 
@@ -21,7 +24,7 @@ class Happenings:
         """Return what the app's log shall say of the event."""
         texts = self._texts(event["Actor"]["ID"], event["Action"], event["Actor"]["Attributes"])
         tags = event["Actor"]["Attributes"]
-        dyno = f"{tags['empire.process']}.{tags['empire.index']}".encode()
+        dyno = dyno_name(tags).encode()
         at = stamp(event["timeNano"])
         return [Record(at, b"platform", dyno, b"", text.encode()) for text in texts]
 
@@ -43,6 +46,7 @@ class Happenings:
             case "oom":
                 return ["Error R15 (Memory quota vastly exceeded)"]
             case "die":
+                state = "complete" if "empire.one_off" in tags else state
                 return self._ended(container, state, tags.get("exitCode", "?"))
             case "destroy":
                 self._states.pop(container, None)
@@ -50,7 +54,7 @@ class Happenings:
 
     def _ended(self, container: str, state: str, code: str) -> list[str]:
         self._states.pop(container, None)
-        before, after = ("up", "down") if state == "stopping" else (state, "crashed")
+        before, after = CHANGES.get(state, (state, "crashed"))
         return [f"Process exited with status {code}", f"State changed from {before} to {after}"]
 
 

@@ -1,5 +1,6 @@
 """Runs one-offs as containers of the machine's Docker Engine. The engine is the only truth."""
 
+from collections.abc import Callable
 from contextlib import suppress
 
 from docker.errors import APIError, NotFound
@@ -21,11 +22,17 @@ STREAMS = "stream=1&stdin=1&stdout=1&stderr=1"
 
 
 class DockerOneOffs:
-    """The one-offs of one server on one Docker Engine."""
+    """The one-offs of one server on one Docker Engine.
 
-    def __init__(self, settings: Settings) -> None:
+    `before_remove` is called with each container that has ended, before it is removed.
+    """
+
+    def __init__(
+        self, settings: Settings, before_remove: Callable[[str], None] | None = None
+    ) -> None:
         self._settings = settings
         self._engine = Engine(settings)
+        self._engine.before_remove = before_remove or self._engine.before_remove
 
     def create(self, one_off: OneOff) -> None:
         """Make its container, or leave the one that is there."""
@@ -87,9 +94,8 @@ class DockerOneOffs:
     def remove(self, app: AppName, name: str = "") -> None:
         """Kill and forget one, or without a name all of the app."""
         with speaking(f"remove one-offs of {app}"):
-            meant = [self._container(app, name)] if name else [r["Id"] for r in self._rows(app)]
-            for container in meant:
-                containers.remove(self._engine, container)
+            for row in self._rows(app, name):
+                containers.remove(self._engine, row["Id"])
 
     def runs(self, app: AppName | None = None) -> list[Run]:
         """Return those that are there, of one app or of all, oldest first."""
@@ -104,8 +110,8 @@ class DockerOneOffs:
     def _container(self, app: AppName, name: str) -> str:
         return runs.container_name(self._settings.instance, app, name)
 
-    def _rows(self, app: AppName | None) -> list[Row]:
-        filters = {"label": runs.labels_of(self._settings.instance, app)}
+    def _rows(self, app: AppName | None, name: str = "") -> list[Row]:
+        filters = {"label": runs.labels_of(self._settings.instance, app, name)}
         rows: list[Row] = self._engine.api.containers(all=True, filters=filters)
         return rows
 

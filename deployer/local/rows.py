@@ -52,7 +52,12 @@ def deployment_of(row: Row) -> int:
 
 def name_of(row: Row) -> str:
     """Return the name of a listed container's dyno, such as web.1."""
-    return f"{row['Labels']['empire.process']}.{row['Labels']['empire.index']}"
+    return dyno_name(row["Labels"])
+
+
+def dyno_name(tags: dict[str, str]) -> str:
+    """Return the name of a dyno or one-off by its labels."""
+    return tags.get("empire.one_off") or f"{tags['empire.process']}.{tags['empire.index']}"
 
 
 def needs_a_closer_look(row: Row, young_seconds: float) -> bool:

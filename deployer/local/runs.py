@@ -51,14 +51,17 @@ def labels(one_off: OneOff, instance: str) -> dict[str, str]:
         "empire.size": one_off.size.name,
         "empire.command": one_off.command,
         "empire.attached": "1" if one_off.is_attached else "",
+        # Whose output goes to the app's log has this one, too.
+        **({} if one_off.is_attached else {"empire.process": one_off.type}),
         "empire.seconds": str(one_off.seconds),
     }
 
 
-def labels_of(instance: str, app: str | None = None) -> list[str]:
-    """Return the filter for the one-offs of one server, or of one of its apps."""
+def labels_of(instance: str, app: str | None = None, name: str = "") -> list[str]:
+    """Return the filter for the one-offs of one server, of one of its apps, or for one."""
     of_app = [f"empire.app={app}"] if app else []
-    return [f"empire.instance={instance}", "empire.one_off", *of_app]
+    named = f"empire.one_off={name}" if name else "empire.one_off"
+    return [f"empire.instance={instance}", named, *of_app]
 
 
 def environment(one_off: OneOff) -> dict[str, str]:

@@ -42,7 +42,9 @@ class Addresses:
         self._dynos: dict[str, tuple[str, str, float]] = {}
 
     def note(self, row: Row) -> None:
-        """Remember the address of a listed container."""
+        """Remember the address of a listed container; one-offs take no requests."""
+        if "empire.one_off" in row["Labels"]:
+            return
         dyno = dyno_of(row)
         if dyno.target:
             name = f"{target_name(dyno.target.host)}:{dyno.target.port}"

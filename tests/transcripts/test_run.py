@@ -203,6 +203,9 @@ def test_a_detached_one_is_listed_stopped_and_goes_when_it_ends(runner: Product)
     assert re.fullmatch(r"run\.\d{4}", name)
     assert name in runner.empire("ps", "-a", APP).stdout
     wait_until(lambda: not any(short in found for found in one_offs(runner)), "the short one goes")
+    written = runner.empire("logs", "-a", APP, "-d", short).stdout
+    assert f"app[{short}]: over\n" in written
+    assert "State changed from up to complete" in written
     assert len(one_offs(runner)) == 1
     url = runner.environment["EMPIRE_URL"]
     file = Path(runner.environment["HOME"]) / ".netrc"

@@ -41,7 +41,7 @@ def run(
     no_tty: NoTty = False,
     term: Term = "",
 ) -> None:
-    """Run a command in a dyno of its own, with the app's image and config."""
+    """Run a command in a dyno of its own."""
     if is_detached:
         detached(context, words, app, env, size)
         return
@@ -60,7 +60,7 @@ def detached(
     env: Env = None,
     size: SizeOption = "",
 ) -> None:
-    """Run a command in a dyno that nobody waits for; its output goes to the log."""
+    """Run a command in a dyno that nobody waits for."""
     client, app = connect(context), app_of(app)
     made = client.post(path("apps", app, "dynos"), _wish(words, env, size) | {"attach": False})
     data(made["name"])

@@ -102,6 +102,7 @@ def run_of(row: Row, details: Row) -> Run:
         started_at=started_at,
         id=row["Id"],
         exit_code=state["ExitCode"] if has_ended else None,
+        is_out_of_memory=has_ended and state["OOMKilled"],
     )
     return Run(
         dyno=dyno,

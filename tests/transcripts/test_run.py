@@ -19,8 +19,6 @@ from pathlib import Path
 
 import pytest
 
-from cli import netrc
-from cli.client import Client
 from tests.product import Product, wait_until
 from tests.samples import with_dockerfile
 
@@ -207,11 +205,7 @@ def test_a_detached_one_is_listed_stopped_and_goes_when_it_ends(runner: Product)
     assert f"app[{short}]: over\n" in written
     assert "State changed from up to complete" in written
     assert len(one_offs(runner)) == 1
-    url = runner.environment["EMPIRE_URL"]
-    file = Path(runner.environment["HOME"]) / ".netrc"
-    client = Client(url, netrc.token_of(file, url.partition("://")[2]) or "")
-    client.post(f"/apps/{APP}/dynos/{name}/actions/stop", {})
-    client.close()
+    runner.empire("ps:stop", name, "-a", APP)
     assert one_offs(runner) == []
 
 

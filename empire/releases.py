@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from empire.apps import App
 
 
-CARRIED = ("image", "processes", "quantities", "health_path", "release_command", "commit")
+CARRIED = ("image", "processes", "health_path", "release_command", "commit")
 
 
 class Status(StrEnum):
@@ -77,12 +77,9 @@ def of_image(
 ) -> Release:
     """Return a new release of the image with the app's config and formation."""
     release = _next(session, app, description, by)
-    wished = formation.extended(session, app.id, list(image.processes))
+    formation.extended(session, app.id, list(image.processes))
     release.image = image.ref
     release.processes = {str(type_): line for type_, line in image.processes.items()}
-    release.quantities = {
-        str(t): [row.quantity, row.size] for t, row in wished.items() if t in image.processes
-    }
     release.health_path = image.health_path
     release.release_command = image.release_command
     release.config = _sealed(session, config_of(session, newest(session, app.id)))
@@ -200,6 +197,12 @@ def _next(session: Session, app: "App", description: str, by: Actor) -> Release:
 
 
 def _added(session: Session, release: Release) -> Release:
+    rows = formation.of(session, release.app_id)
+    release.quantities = {
+        str(type_): [row.quantity, row.size]
+        for type_, row in rows.items()
+        if type_ in release.processes
+    }
     session.add(release)
     session.flush()
     return release

@@ -56,3 +56,26 @@ def with_buildpack(version: str) -> dict[str, str]:
         "Procfile": "web: python -u app.py\n",
         "app.py": SERVER.replace("{version}", version),
     }
+
+
+WORKER = """
+import os, sys, time
+
+print("working", flush=True)
+time.sleep(0.6)
+if os.environ.get("WORKER") == "crash":
+    sys.exit("no queue to work on")
+hoard = []
+while os.environ.get("WORKER") == "hoard":
+    hoard.append(b"x" * 1024 * 1024)
+while True:
+    time.sleep(60)
+"""
+
+
+def with_worker(version: str) -> dict[str, str]:
+    """Return the files of an app with a web process and a worker that the var WORKER breaks."""
+    dockerfile = DOCKERFILE.replace("COPY app.py", "COPY app.py worker.py")
+    procfile = "web: python3 -u app.py\nworker: python3 -u worker.py\n"
+    files = with_dockerfile(version)
+    return {**files, "Dockerfile": dockerfile, "worker.py": WORKER, "Procfile": procfile}

@@ -147,6 +147,13 @@ class Boot:
                 found, looked_at = target(details), time.monotonic()
         raise AssertionError("pauses never end")
 
+    def _keep_up(self) -> None:
+        try:
+            self._engine.keep_up(self.container)
+        except APIError:
+            self._look()  # one that ended in this very moment is told as such
+            raise
+
     def _stay_up(self, ended: threading.Event) -> None:
         deadline = time.monotonic() + self._settings.worker_uptime_seconds
         while (left := deadline - time.monotonic()) > 0:

@@ -1,6 +1,7 @@
 """/apps/{app}/dynos: what runs now, as the scheduler sees it."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from fastapi import APIRouter
@@ -10,12 +11,12 @@ from apiserver import shapes
 from apiserver.apps import reference
 from apiserver.calls import Asked, Call, Identity
 from apiserver.ranges import Paged
-from empire import releases
+from empire import manifests, releases
 from empire.access import Permission
 from empire.apps import App
 from empire.errors import NotFound
 from empire.logs import LogFilter
-from empire.manifest import Dyno
+from empire.manifest import Dyno, Manifest
 
 DEFAULT_COMMAND = "(the image's own)"
 """Stands for the command of an image that says itself what it runs."""
@@ -48,9 +49,11 @@ def _dynos(call: Call, name: str, is_extended: bool) -> list[shapes.Dyno]:
     with call.store.reading() as session:
         app = call.app(session, name, Permission.VIEW)
         ids = _release_ids(session, app)
+        live = manifests.live(session, app)
     # The scheduler may take its time to answer: no connection is held meanwhile.
     runs = call.platform.one_offs.runs(app.handle)
-    running = [*call.platform.scheduler.dynos(app.handle), *(run.dyno for run in runs)]
+    dynos = [_told(dyno, live) for dyno in call.platform.scheduler.dynos(app.handle)]
+    running = [*dynos, *(run.dyno for run in runs)]
     ordered = sorted(running, key=lambda dyno: (dyno.process, dyno.index, dyno.deployment))
     found = [shaped(dyno, app, ids.get(dyno.version, "")) for dyno in ordered]
     if not is_extended:
@@ -59,6 +62,12 @@ def _dynos(call: Call, name: str, is_extended: bool) -> list[shapes.Dyno]:
         shapes.ExtendedDyno(**dict(shape), extended=_extended(call, app, dyno, shape.state))
         for dyno, shape in zip(ordered, found, strict=True)
     ]
+
+
+def _told(dyno: Dyno, live: Manifest | None) -> Dyno:
+    """Return the dyno; one that a newer one replaced still ends what it has in flight."""
+    is_old = live and dyno.deployment <= live.deployment and not live.holds(dyno)
+    return replace(dyno, state="stopping") if is_old else dyno
 
 
 def _release_ids(session: Session, app: App) -> dict[int, str]:

@@ -115,7 +115,7 @@ class Target:
 class Dyno:
     """One running instance of a process as the scheduler sees it now.
 
-    `state` is one of starting, up, crashed, down. `started_at` is seconds since the epoch.
+    `state` is one of starting, up, crashed, down; the API adds stopping for one that was replaced. `started_at` is seconds since the epoch.
     `is_out_of_memory` says that it ended because it used more than its size has.
     """
 

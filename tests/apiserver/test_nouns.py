@@ -59,6 +59,23 @@ def test_a_dyno_has_every_field_of_herokus_dyno(http: httpx.Client, app: str) ->
     assert http.get(f"{app}/dynos/web.2").status_code == 404
 
 
+def test_a_dyno_that_was_replaced_is_stopping_while_its_requests_end(
+    site: Site, http: httpx.Client, ada: Actor
+) -> None:
+    http.post("/apps", json={"name": "draining"})
+    site.live("draining", ada, "1")
+    drained = site.router.hold("drain")
+    site.live("draining", ada, "2")
+
+    states = {
+        (dyno["release"]["version"], dyno["state"])
+        for dyno in http.get("/apps/draining/dynos").json()
+    }
+    drained.set()
+
+    assert states == {(2, "stopping"), (3, "up")}
+
+
 def test_the_formation_has_every_field_of_herokus_formation(http: httpx.Client, app: str) -> None:
     [web] = http.get(f"{app}/formation").json()
 

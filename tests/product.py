@@ -15,9 +15,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import docker
+import httpx
 
+from cli.client import ACCEPT
+from cli.netrc import token_of
 from deployer.local.keeper import shutdown
 
 ROOT = Path(__file__).parent.parent
@@ -128,6 +132,16 @@ class Product:
     ) -> subprocess.CompletedProcess[str]:
         """Run the empire command."""
         return self.run(sys.executable, "-m", "cli.main", *words, cwd=cwd, check=check)
+
+    def api(self, path: str, method: str = "GET") -> Any:
+        """Return what the API answers to the person."""
+        token = token_of(self.folder / "person" / ".netrc", f"127.0.0.1:{self.api_port}")
+        answer = httpx.request(
+            method, f"http://127.0.0.1:{self.api_port}{path}", timeout=60, trust_env=False,
+            headers={"Accept": ACCEPT, "Authorization": f"Bearer {token}"},
+        )  # fmt: skip
+        assert answer.is_success, answer.text
+        return answer.json()
 
     def url(self, app: str) -> str:
         """Return the address that the app is pushed to."""

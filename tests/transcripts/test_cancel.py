@@ -1,15 +1,11 @@
 """What is under way is stopped within two seconds and leaves nothing, or is taken away with its app."""
 
-import json
 import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from cli.client import ACCEPT
-from cli.netrc import token_of
 from tests.product import Product, wait_until
 from tests.samples import DOCKERFILE, SERVER, with_dockerfile
 from tests.talking import Talking
@@ -107,12 +103,8 @@ def test_an_app_is_destroyed_while_it_builds(empire: Product) -> None:
 def _cancel(running: Product, app: str, push: Talking) -> float:
     """Cancel the only deployment; return after how many seconds the pusher was told."""
     number = _under_way(running, app)[0]["number"]
-    place = f"{running.environment['EMPIRE_URL']}/apps/{app}/deployments/{number}/actions/cancel"
-    token = token_of(running.folder / "person" / ".netrc", f"127.0.0.1:{running.api_port}")
-    headers = {"Accept": ACCEPT, "Authorization": f"Bearer {token}"}
     began = time.monotonic()
-    answer = httpx.post(place, headers=headers, trust_env=False)
-    assert answer.status_code == 202
+    running.api(f"/apps/{app}/deployments/{number}/actions/cancel", "POST")
     assert push.end() != 0
     return time.monotonic() - began
 
@@ -124,9 +116,9 @@ def _goes_on(running: Product, repository: Path) -> None:
 
 
 def _under_way(running: Product, app: str) -> list[dict[str, Any]]:
-    return [one for one in reversed(_deployments(running, app)) if one["is_open"]]
+    return [one for one in _deployments(running, app) if one["is_open"]]
 
 
 def _deployments(running: Product, app: str) -> list[dict[str, Any]]:
-    listed: list[dict[str, Any]] = json.loads(running.empire("deploys", "-a", app, "--json").stdout)
+    listed: list[dict[str, Any]] = running.api(f"/apps/{app}/deployments")
     return listed

@@ -1,10 +1,10 @@
-"""Two hundred requests a second through consecutive deploys, and not one may fail.
+"""Two hundred requests a second through deploys and every other act, and not one may fail.
 
     python -m benchmarks.zero_downtime [DEPLOYS] [CALM_SECONDS]
 
 The load (tests/load.py) runs in a process of its own: kept connections, fresh connections, requests
 of 5 seconds, websockets of 5 seconds. First the calm, then the deploys, each a real `git push` of a
-new version. Measured: requests that failed, and the 99th percentile of the quick requests beside
+new version, then each other act on the app once (tests/acts.py). Measured: requests that failed, and the 99th percentile of the quick requests beside
 that of the calm.
 """
 
@@ -13,12 +13,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.load import Load, Report, Traffic
-from tests.product import ROOT, Product, product
-from tests.samples import DOCKERFILE
+from tests import acts
+from tests.acts import APP, files, traffic
+from tests.load import Load, Report
+from tests.product import Product, product
 
-APP = "traffic"
-SOURCE = ROOT / "tests" / "fixtures" / "apps" / "traffic" / "app.py"
 P99_RATIO_MAX = 1.5
 
 
@@ -30,29 +29,26 @@ def main() -> None:
         running.push(repository)
         calm = measure_calm(running, calm_seconds)
         busy, took = measure_deploys(running, repository, deploys)
+        through = {name: acts.through(running, name) for name in acts.ACTS}
     show("calm", calm)
     show(f"{deploys} deploys in {took:.1f} s", busy)
+    for name, report in through.items():
+        show(name, report)
     missing = {f"v{number}" for number in range(deploys + 1)} - busy.versions.keys()
     print(f"{len(busy.versions)} versions answered; never seen: {sorted(missing) or 'none'}")
     verdicts = [
         verdict("failed_requests_calm", calm.failed, 0),
         verdict("failed_requests", busy.failed, 0),
         *(
+            verdict(f"failed_requests_{name.replace(' ', '_')}", report.failed, 0)
+            for name, report in through.items()
+        ),
+        *(
             verdict(f"p99_ratio_{kind}", busy.kinds[kind].p99 / calm.kinds[kind].p99, P99_RATIO_MAX)
             for kind in ("kept", "fresh")
         ),
     ]
     sys.exit(not all(verdicts))
-
-
-def files(version: str) -> dict[str, str]:
-    """Return the sources of one version."""
-    dockerfile = DOCKERFILE.replace("COPY app.py", "COPY app.py version")
-    return {"Dockerfile": dockerfile, "app.py": SOURCE.read_text(), "version": version}
-
-
-def traffic(running: Product) -> Traffic:
-    return Traffic("127.0.0.1", running.http_port, f"{APP}.localhost")
 
 
 def measure_calm(running: Product, seconds: float) -> Report:

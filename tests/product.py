@@ -133,12 +133,17 @@ class Product:
         """Run the empire command."""
         return self.run(sys.executable, "-m", "cli.main", *words, cwd=cwd, check=check)
 
+    @property
+    def token(self) -> str:
+        """The person's token for the API."""
+        file = self.folder / "person" / ".netrc"
+        return token_of(file, f"127.0.0.1:{self.api_port}") or ""
+
     def api(self, path: str, method: str = "GET") -> Any:
         """Return what the API answers to the person."""
-        token = token_of(self.folder / "person" / ".netrc", f"127.0.0.1:{self.api_port}")
         answer = httpx.request(
             method, f"http://127.0.0.1:{self.api_port}{path}", timeout=60, trust_env=False,
-            headers={"Accept": ACCEPT, "Authorization": f"Bearer {token}"},
+            headers={"Accept": ACCEPT, "Authorization": f"Bearer {self.token}"},
         )  # fmt: skip
         assert answer.is_success, answer.text
         return answer.json()

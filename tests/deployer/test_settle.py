@@ -4,7 +4,8 @@ import threading
 import time
 
 from deployer.settle import Builds
-from empire import apps, leases, remains
+from empire import apps, leases, releases, remains
+from empire import line as entrance
 from empire.deployments import Step
 from empire.events import Live
 from empire.names import AppName
@@ -83,6 +84,18 @@ def test_an_image_that_waits_for_its_release_is_not_pruned(line: Line) -> None:
         assert found == {image_ref("b" * 40)}
         gate.set()
         line.settle()
+
+
+def test_an_image_that_a_rollback_waits_for_is_not_pruned(line: Line) -> None:
+    line.make("hello")
+    line.shipped("hello", "a")
+    with line.store.writing() as session:
+        app = apps.find(session, "hello")
+        to = releases.find(session, app.id, "v2")
+        entrance.submit_rollback(session, app, to, by=line.ann)
+
+    with line.store.reading() as session:
+        assert remains.images_of_open(session, app.id) == {to.image}
 
 
 def test_what_settles_late_leaves_a_new_app_of_the_same_name_alone(line: Line) -> None:

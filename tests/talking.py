@@ -36,7 +36,7 @@ class Talking:
 
     def wait_for(self, text: str) -> None:
         """Return when it said so."""
-        wait_until(lambda: text in self.said, f"{text!r} is said, not {self.said[-500:]!r}")
+        wait_until(lambda: text in self.said, f"{text!r} is said in {self._file}")
 
     def end(self, seconds: float = 60) -> int:
         """Return its exit code when it ended."""

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -13,7 +14,8 @@ from tests.talking import Talking
 pytestmark = pytest.mark.docker
 
 LIMIT_SECONDS = 2.0
-SLEEPY_BUILD = DOCKERFILE + "RUN echo a long build && sleep 100\n"
+# Not the same in two runs: the engine remembers what it built.
+SLEEPY_BUILD = DOCKERFILE + f"RUN echo a long build {uuid4()} && sleep 100\n"
 DEAF = SERVER.replace("{version}", "deaf").replace("server = ", "time.sleep(100)\nserver = ")
 
 
@@ -56,7 +58,9 @@ def test_who_waits_is_told_who_is_ahead_and_can_be_cancelled(empire: Product) ->
     repository = empire.repository("queueing", with_dockerfile("one"))
     empire.push(repository)
     empire.commit(
-        repository, {"Dockerfile": SLEEPY_BUILD.replace("100", "3"), "app.py": DEAF}, "Never answer"
+        repository,
+        {"Dockerfile": SLEEPY_BUILD.replace("sleep 100", "sleep 3"), "app.py": DEAF},
+        "Never answer",
     )
     first = Talking.push(empire, repository)
     first.wait_for("a long build")

@@ -37,6 +37,7 @@ class Journey:
     is_cancelled: IsCancelled
     targets: tuple[Target, ...] | None = None
     secrets: list[str] = field(default_factory=list, repr=False)
+    planned: Manifest | None = None
 
     @property
     def number(self) -> int:
@@ -65,9 +66,14 @@ class Journey:
         self.deployment = deployment
 
     def manifest(self) -> Manifest | None:
-        """Return what the scheduler shall run; None where the app has no image yet."""
-        with self.store.reading() as session:
-            return manifests.of_deployment(session, self.app, self.deployment)
+        """Return what the scheduler shall run; None where the app has no image yet.
+
+        It is the same to the journey's end: nobody else changes what it is made of meanwhile.
+        """
+        if self.planned is None:
+            with self.store.reading() as session:
+                self.planned = manifests.of_deployment(session, self.app, self.deployment)
+        return self.planned
 
     def url(self) -> str:
         """Return where the app answers; empty where nothing of it takes requests."""

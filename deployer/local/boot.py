@@ -81,7 +81,7 @@ class Boot:
             self._start()
             found = self._healthy(ended)
         if self.is_ours:
-            self._engine.keep_up(self.container)
+            self._keep_up()
         self.is_up = True
         return found
 
@@ -117,7 +117,9 @@ class Boot:
         with suppress(NotFound):
             found = self._engine.api.inspect_container(name)
             if found["State"]["Status"] in ("created", "running", "restarting"):
-                self.container, self.is_ours = found["Id"], not is_up_before(found)
+                self.container = found["Id"]
+                is_older = self.place.start != self.place.manifest.deployment
+                self.is_ours = not (is_older or is_up_before(found))
                 return True
             # It ended in an earlier attempt, maybe because the machine did: start afresh.
             containers.remove(self._engine, found["Id"])

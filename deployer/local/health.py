@@ -12,6 +12,7 @@ from empire.manifest import Target
 
 FIRST_PAUSE_SECONDS = 0.010
 LAST_PAUSE_SECONDS = 0.100
+GROWTH = 1.1  # half a pause is lost on average: most apps are up before it is long
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 30.0
 """Long on purpose: an app that works hard on its first request must not get a second one on top."""
@@ -54,7 +55,7 @@ def pauses() -> Iterator[float]:
     pause = FIRST_PAUSE_SECONDS
     while True:
         yield pause
-        pause = min(pause * 1.5, LAST_PAUSE_SECONDS)
+        pause = min(pause * GROWTH, LAST_PAUSE_SECONDS)
 
 
 def probe(target: Target, path: str | None, hostname: str, is_over: Callable[[], bool]) -> Outcome:

@@ -38,10 +38,10 @@ def wished(session: Session, app: App) -> Wished:
     processes = releases.newest(session, app.id).processes
     rows = formation.of(session, app.id)
     found = {type_: (row.quantity, row.size) for type_, row in rows.items() if type_ in processes}
-    for moving in deployments.open_of(session, app.id):
-        if moving.kind == Kind.SCALE and not moving.is_cancelled:
-            scales = deployments.formation_change_of(session, moving).scales
-            found |= {ProcessType(type_): wish for type_, wish in scales.items() if type_ in found}
+    moving = deployments.open_of(session, app.id)
+    for scaling in [d for d in moving if d.kind == Kind.SCALE and not d.is_cancelled]:
+        scales = deployments.formation_change_of(session, scaling).scales
+        found |= {ProcessType(type_): wish for type_, wish in scales.items() if type_ in found}
     return found
 
 

@@ -7,7 +7,13 @@ import pytest
 from tests import acts
 from tests.product import Product, product
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(120)]
+# One after the other on one app: there is something to go back to, and a second dyno to restart.
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.slow,
+    pytest.mark.timeout(120),
+    pytest.mark.xdist_group("acts"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,7 @@ from typing import Any
 PERIOD_MICROSECONDS = 100_000
 MAX_PROCESSES = 4096
 ROOT = Path("/sys/fs/cgroup")
-CONTAINERS = "docker"
-GROUP = f"{CONTAINERS}/buildkit"
-CONTAINERS_WEIGHT = 8
-"""By default all containers together weigh as much as one thread of the host: then a push that is
-received, or an engine at work, would take the processor from every app."""
+GROUP = "docker/buildkit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +48,6 @@ def _separate(limits: Limits) -> dict[str, str]:
         f"cpu/{GROUP}/cpu.cfs_period_us": str(PERIOD_MICROSECONDS),
         f"cpu/{GROUP}/cpu.cfs_quota_us": str(int(limits.cpus * PERIOD_MICROSECONDS)),
         f"cpu/{GROUP}/cpu.shares": "102",
-        f"cpu/{CONTAINERS}/cpu.shares": str(1024 * CONTAINERS_WEIGHT),
         f"pids/{GROUP}/pids.max": str(MAX_PROCESSES),
     }
 
@@ -64,7 +59,6 @@ def _unified(limits: Limits) -> dict[str, str]:
         f"{GROUP}/memory.max": str(limits.memory_mib << 20),
         f"{GROUP}/cpu.max": f"{quota} {PERIOD_MICROSECONDS}",
         f"{GROUP}/cpu.weight": "10",
-        f"{CONTAINERS}/cpu.weight": str(100 * CONTAINERS_WEIGHT),
         f"{GROUP}/pids.max": str(MAX_PROCESSES),
     }
 

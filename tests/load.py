@@ -8,7 +8,6 @@ the report.
 import asyncio
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import time
@@ -20,6 +19,8 @@ from typing import Self
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
+
+from deployer.local.priority import go_first
 
 ROOT = Path(__file__).parents[1]
 
@@ -92,16 +93,16 @@ class Load:
 
     def __init__(self, traffic: Traffic) -> None:
         self.traffic = traffic
-        # The instrument must not wait for what it measures; only root may put it first.
-        priority = ["nice", "-n", "-15"] if os.geteuid() == 0 else []
         self._process = subprocess.Popen(
-            [*priority, sys.executable, "-m", "tests.load", json.dumps(asdict(traffic))],
+            [sys.executable, "-m", "tests.load", json.dumps(asdict(traffic))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
             env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+            start_new_session=True,
         )
+        go_first(self._process.pid)  # the instrument must not wait for what it measures
         assert self._process.stdout
         self._process.stdout.readline()
 

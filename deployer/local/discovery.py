@@ -16,12 +16,12 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn, get_type_hints
 
 from deployer.local import caddy, dns, pages, sockets
+from deployer.local.priority import go_first
 from deployer.local.proxy import CaddyFailed, Proxy, reserve_handles
 from deployer.local.routes import RoutesFile
 from deployer.local.state import Options, State, take_lock, write_pids
 
 PAGE_THREADS = 4
-PRIORITY = -10
 HANDOVER_SECONDS = 10.0
 UPGRADE_SECONDS = 35.0
 """How long a replaced Caddy may finish requests; a little more than its own grace period."""
@@ -172,9 +172,7 @@ def _guard() -> NoReturn:
     reserve_handles()
     os.umask(0o077)
     sys.setswitchinterval(0.0005)
-    # Requests go before builds and boots; Caddy inherits it. Only root may.
-    with contextlib.suppress(PermissionError):
-        os.nice(PRIORITY)
+    go_first(os.getpid())
     try:
         process = RouterProcess(_parse(sys.argv[1:]))
     except (sockets.AddressTaken, TimeoutError) as error:

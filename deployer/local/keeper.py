@@ -30,6 +30,10 @@ STOP_SECONDS = 15.0
 LONGEST_SOCKET, SOCKET_PATH_MAX = "caddy-10000.sock", 107
 """What the kernel allows (unix(7)), and what Caddy and we need below the home folder."""
 ENDING_SECONDS = 2.0
+STAMPED = (
+    "caddy", "discovery", "dns", "pages", "priority", "proxy", "routes", "sockets", "state",
+)  # fmt: skip
+"""The modules that the router process is made of."""
 
 log = structlog.get_logger()
 
@@ -184,7 +188,7 @@ def _import_path() -> str:
 def _stamp(binary: Path, options: str) -> str:
     """Return eight digits that change with the code, the options and Caddy."""
     digest = hashlib.sha256(options.encode())
-    for name in ("caddy", "discovery", "dns", "pages", "proxy", "routes", "sockets", "state"):
+    for name in STAMPED:
         digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
     status = binary.stat()
     digest.update(f"{status.st_size} {status.st_mtime_ns}".encode())

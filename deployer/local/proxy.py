@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from deployer.local import caddy
+from deployer.local.priority import go_first
 from deployer.local.sockets import BACKLOG, Sockets
 from deployer.local.state import is_free_within, is_locked
 from empire.files import write_whole
@@ -101,6 +102,7 @@ class Proxy:
             fcntl.flock(lock, fcntl.LOCK_EX)
             os.dup2(lock, caddy.ALIVE_FD)
             self._process = self._run()
+            go_first(self._process.pid)
             os.write(lock, str(self._process.pid).encode())
         finally:
             reserve_one(caddy.ALIVE_FD)

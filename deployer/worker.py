@@ -36,6 +36,10 @@ LOOK_SECONDS = 1.0
 """How soon is seen what another process wrote, whose bell does not ring here."""
 
 
+CANCEL_SECONDS = 0.25
+"""How soon is seen that a deployment shall be cancelled. Not at each ring: carriers ring often."""
+
+
 class Worker:
     """Carries deployments until it is stopped. One per home: a lock on a file sees to it."""
 
@@ -117,12 +121,11 @@ class Worker:
 
     def _lease_loop(self) -> None:
         while not self._stopping.is_set():
-            seen = self._store.bell.rings
             try:
                 self._keep_leases()
             except Exception:
                 log.exception("keeping leases failed")
-            self._store.bell.wait(seen, min(self._settings.lease_seconds / 3, LOOK_SECONDS))
+            self._stopping.wait(min(self._settings.lease_seconds / 3, CANCEL_SECONDS))
 
     def _waiting_loop(self) -> None:
         waiting = Waiting(self._store)
@@ -135,6 +138,8 @@ class Worker:
     def _keep_leases(self) -> None:
         # Only of what is really carried: what a carrier could not let go of shall run out.
         carried, seconds = list(self._carriers), self._settings.lease_seconds
+        if not carried:
+            return
         with self._store.reading() as session:
             self._cancelled = leases.cancelled(session, self._owner)
             due = leases.is_renewal_due(session, self._owner, carried, time.time(), seconds)

@@ -9,6 +9,7 @@ VERSION = "{version}"
 
 class Answer(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body go out in two writes
 
     def do_GET(self):
         if self.path.startswith("/slow"):

@@ -18,6 +18,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from empire.errors import InvalidInput
 from empire.files import write_once
 
+SETTINGS_FILE = "settings.env"
+"""Where `empire bootstrap` leaves the settings it made, in home."""
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -154,6 +156,48 @@ class Settings(BaseSettings):
     logs_max_mib_per_app: int = 64
     """How much of an app's log is kept; the oldest goes first."""
 
+    # Where apps run.
+    backend: Literal["local", "aws"] = "local"
+    """Where apps run: on this machine's Docker, or on an AWS account."""
+    aws_endpoint_url: str = ""
+    """Where AWS answers; empty means AWS itself (a simulator's address to try things out)."""
+    aws_region: str = "us-east-1"
+    """The region of everything."""
+    aws_cluster: str = "empire"
+    """The ECS cluster that apps run on."""
+    aws_vpc: str = ""
+    """The VPC of the apps."""
+    aws_private_subnets: str = ""
+    """The subnets of tasks, with commas between."""
+    aws_public_subnets: str = ""
+    """The subnets of the public load balancer, with commas between."""
+    aws_task_security_group: str = ""
+    """The security group of tasks: it lets the load balancers in, and nobody else."""
+    aws_public_listener: str = ""
+    """The listener that takes requests of public apps; with commas where there are several."""
+    aws_internal_listener: str = ""
+    """The listener that takes requests of internal apps; with commas where there are several."""
+    aws_execution_role: str = ""
+    """The role with which ECS pulls images, reads config and writes logs."""
+    aws_task_role: str = ""
+    """The role of the apps that have none of their own."""
+    aws_log_group: str = "/empire/apps"
+    """Where the apps' output is kept."""
+    aws_public_zone: str = ""
+    """The id of the hosted zone of public names; empty means that somebody else keeps the names."""
+    aws_private_zone: str = ""
+    """The id of the hosted zone of internal names."""
+    aws_internal_domain: str = ""
+    """An internal app NAME answers at NAME.aws_internal_domain."""
+    aws_event_queue: str = ""
+    """The URL of the queue with the cluster's events; empty means asking again and again."""
+    aws_capacity: Literal["FARGATE", "FARGATE_SPOT", "EC2"] = "FARGATE"
+    """What runs the tasks of apps that say nothing else."""
+    aws_architecture: Literal["X86_64", "ARM64"] = "X86_64"
+    """The processor of the tasks of apps that say nothing else."""
+    aws_deregistration_seconds: NonNegativeInt = 10
+    """How long requests in flight may take to end before their task gets SIGTERM."""
+
     @cached_property
     def instance(self) -> str:
         """Eight hexadecimal digits that tell this server's dynos from another server's."""
@@ -176,9 +220,13 @@ class Settings(BaseSettings):
 
     @classmethod
     def read(cls) -> Self:
-        """Return the settings of the environment; raises InvalidInput that names the wrong ones."""
+        """Return the settings of the environment, and below it those of `settings.env` in home.
+
+        Raises InvalidInput that names the wrong ones.
+        """
         try:
-            return cls()
+            home = cls().home
+            return cls(_env_file=home / SETTINGS_FILE)
         except ValidationError as error:
             wrong = [
                 f"EMPIRE_{'_'.join(map(str, one['loc'])).upper()}: {one['msg']}"
@@ -203,7 +251,8 @@ def page() -> str:
         for name, field in Settings.model_fields.items()
     ]
     head = (
-        "# Settings\n\nEach is an environment variable of the server. "
+        "# Settings\n\nEach is an environment variable of the server, or a line of `settings.env` in "
+        "its home (the environment wins). "
         "This page is made from `empire/settings.py`.\n\n"
         "| variable | default | what it is |\n|---|---|---|\n"
     )

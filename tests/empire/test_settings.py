@@ -1,9 +1,11 @@
 """What settings may be, and what is said of those that may not."""
 
+from pathlib import Path
+
 import pytest
 
 from empire.errors import InvalidInput
-from empire.settings import Settings
+from empire.settings import SETTINGS_FILE, Settings
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,3 +31,15 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
 
     assert name in caught.value.why
     assert caught.value.fix
+
+
+def test_the_file_in_home_is_read_below_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / SETTINGS_FILE).write_text("EMPIRE_SSH_PORT=2022\nEMPIRE_API_PORT=5001\n")
+    monkeypatch.setenv("EMPIRE_HOME", str(tmp_path))
+    monkeypatch.setenv("EMPIRE_API_PORT", "5002")
+
+    settings = Settings.read()
+
+    assert (settings.ssh_port, settings.api_port) == (2022, 5002)

@@ -73,6 +73,7 @@ class DockerScheduler:
             for row in self._list(manifest.app)
             if deployment_of(row) <= manifest.deployment and not manifest.holds(dyno_of(row))
         ]
+        self._watch.leaving(old)
         grace_seconds = self._settings.stop_grace_seconds
         with speaking(f"stop the old dynos of {manifest.app}"):
             _each(old, lambda container: containers.stop(self._engine, container, grace_seconds))
@@ -80,6 +81,7 @@ class DockerScheduler:
     def stop(self, app: AppName, deployment: int | None = None) -> None:
         """Stop and remove, without grace, the dynos of one deployment, or all of the app."""
         meant = [one["Id"] for one in self._list(app) if deployment in (None, deployment_of(one))]
+        self._watch.leaving(meant)
         with speaking(f"stop {app}"):
             _each(meant, lambda container: containers.remove(self._engine, container))
 

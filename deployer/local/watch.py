@@ -1,7 +1,10 @@
-"""The engine's event stream: who waits for a container's end is woken, who watches apps is told."""
+"""The engine's event stream: who waits for a container's end is woken, who watches apps is told.
+
+Nobody is told of what this server itself does: whoever starts or stops a dyno sets its routes.
+"""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,7 +21,8 @@ OnChange = Callable[[AppName], None]
 
 CONNECT_SECONDS = 5.0
 RETRY_SECONDS = 0.5
-ENDINGS = ("die", "destroy")
+GONE = "destroy"
+ENDINGS = ("die", GONE)
 
 log = structlog.get_logger()
 
@@ -35,6 +39,7 @@ class Watch:
         self._listening = threading.Event()
         self._closed = threading.Event()
         self._waiters: dict[str, threading.Event] = {}
+        self._leaving: set[str] = set()
         self._callbacks: list[OnChange] = []
 
     @contextmanager
@@ -47,8 +52,13 @@ class Watch:
         finally:
             self._waiters.pop(container, None)
 
+    def leaving(self, containers: Iterable[str]) -> None:
+        """Take note of containers that are about to be removed."""
+        if self._listening.is_set():
+            self._leaving.update(containers)
+
     def on_change(self, callback: OnChange) -> None:
-        """Call back with the app's name after a container of it started or ended.
+        """Call back with the app's name after a container of it started or ended by itself.
 
         It is called on the thread that wakes everybody else, so it must return at once.
         """
@@ -107,6 +117,7 @@ class Watch:
 
     def _catch_up(self) -> None:
         """Let everybody look for themselves: what happened while nobody listened is not known."""
+        self._leaving.clear()
         for waiter in list(self._waiters.values()):
             waiter.set()
         if self._callbacks:
@@ -118,10 +129,14 @@ class Watch:
         self._listening.set()
 
     def _take(self, event: dict[str, Any]) -> None:
-        waiter = self._waiters.get(event["Actor"]["ID"])
+        container = event["Actor"]["ID"]
+        waiter = self._waiters.get(container)
         if waiter and event["Action"] in ENDINGS:
             waiter.set()
-        self._tell(AppName(event["Actor"]["Attributes"]["empire.app"]))
+        if waiter is None and container not in self._leaving:
+            self._tell(AppName(event["Actor"]["Attributes"]["empire.app"]))
+        if event["Action"] == GONE:
+            self._leaving.discard(container)
 
     def _tell(self, app: AppName) -> None:
         for callback in list(self._callbacks):

@@ -34,12 +34,25 @@ def test_changes_are_told(local: LocalLab) -> None:
     local.scheduler.watch(told.put)
 
     (target,) = result(local.scheduler.start(manifest(local), never))
-    assert told.get(timeout=5) == APP
 
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.get(f"http://{target}/exit?code=1")
     assert told.get(timeout=5) == APP
     assert told.get(timeout=5) == APP
+
+
+def test_what_the_server_does_itself_is_not_told(local: LocalLab, watch: Watch) -> None:
+    told: queue.Queue[AppName] = queue.Queue()
+    seen: queue.Queue[AppName] = queue.Queue()
+    local.scheduler.watch(told.put)
+    watch.on_change(seen.put)
+
+    result(local.scheduler.start(manifest(local), never))
+    local.scheduler.stop(APP)
+
+    for _ in ("start", "die", "destroy"):
+        seen.get(timeout=5)
+    assert told.empty()
 
 
 def test_other_servers_containers_are_not_told(

@@ -1,0 +1,61 @@
+"""What the AWS adapters tell people."""
+
+from empire.errors import EmpireError, TooMuch, Unavailable
+
+KEYS = "Give the server credentials: an instance role, a profile (AWS_PROFILE) or keys."
+DENIED = frozenset(["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"])
+UNKNOWN_KEYS = frozenset(
+    [
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    ]
+)
+TOO_FAST = frozenset(
+    ["Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"]
+)
+
+
+def refused(doing: str, code: str, text: str) -> EmpireError:
+    """Return the error for a call that AWS refused."""
+    what = f"AWS refused to {doing}."
+    if code in DENIED:
+        return Unavailable(
+            what, why=text, fix="Let the server's role do it: docs/aws.md lists what it needs."
+        )
+    if code in UNKNOWN_KEYS:
+        return Unavailable(what, why=text, fix=KEYS)
+    if code in TOO_FAST:
+        return Unavailable(
+            what,
+            why=f"The account is asked too much at the moment ({code}).",
+            fix="Try again in a minute; something else in the account may be asking too.",
+        )
+    if "LimitExceeded" in code or "QuotaExceeded" in code or code.startswith("TooMany"):
+        return TooMuch(
+            what, why=text, fix="Ask AWS for more of it (Service Quotas), or remove what is unused."
+        )
+    return Unavailable(what, why=f"{code}: {text}" if code else text)
+
+
+def no_credentials(detail: str) -> Unavailable:
+    """Return the error for a server that AWS would not know."""
+    return Unavailable("There are no credentials for AWS.", why=detail, fix=KEYS)
+
+
+def no_answer(doing: str, detail: str) -> Unavailable:
+    """Return the error for an account that cannot be reached."""
+    return Unavailable(
+        f"AWS does not answer, so it could not {doing}.",
+        why=detail,
+        fix="Look at the network, EMPIRE_AWS_REGION and EMPIRE_AWS_ENDPOINT_URL.",
+    )
+
+
+def not_asked(doing: str, detail: str) -> Unavailable:
+    """Return the error for a call that the client library would not make."""
+    return Unavailable(f"AWS could not be asked to {doing}.", why=detail)

@@ -8,6 +8,7 @@ from sqlmodel import Field, Session, SQLModel, or_, select
 from empire import releases
 from empire.actors import Actor, record
 from empire.errors import Conflict, NotFound
+from empire.manifest import Placement
 from empire.names import AppName, Hostname
 from empire.store import UtcDateTime, new_id, now, store_of
 from empire.users import Role, User
@@ -31,9 +32,18 @@ class App(SQLModel, table=True):
     deploy_branch: str = ""
     is_leaving: bool = False
     is_in_maintenance: bool = False
+    capacity: str = ""
+    architecture: str = ""
+    task_role: str = ""
+    is_internal: bool = False
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     released_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+    @property
+    def placement(self) -> Placement:
+        """Where the app's dynos run."""
+        return Placement(self.capacity, self.architecture, self.task_role, self.is_internal)
 
 
 def create(session: Session, name: str | None = None, *, by: Actor) -> App:

@@ -69,6 +69,23 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
+class Placement:
+    """Where an app's dynos run, on backends that have a choice. Empty is the server's own setting.
+
+    `capacity` is FARGATE, FARGATE_SPOT or EC2, `architecture` X86_64 or ARM64, and `task_role` the
+    ARN of the role that the app's code has. An internal app is reached from inside the network only.
+    """
+
+    capacity: str = ""
+    architecture: str = ""
+    task_role: str = ""
+    is_internal: bool = False
+
+
+ANYWHERE = Placement()
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """All that a scheduler may know of a release.
 
@@ -85,6 +102,7 @@ class Manifest:
     hostnames: tuple[Hostname, ...]
     env: dict[str, Secret] = field(default_factory=dict)
     name: str = ""
+    placement: Placement = ANYWHERE
 
     def places(self) -> list[tuple[Process, int, int]]:
         """Return every dyno that shall run: its process, its index, the deployment that starts it."""
@@ -160,6 +178,7 @@ class OneOff:
     is_attached: bool = False
     has_terminal: bool = False
     seconds: float = 86400
+    placement: Placement = ANYWHERE
 
     @property
     def type(self) -> ProcessType:

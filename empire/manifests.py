@@ -63,6 +63,7 @@ def _manifest(
         ),
         hostnames=apps.hostnames(session, app),
         env=releases.config_of(session, release),
+        placement=app.placement,
     )
 
 

@@ -57,6 +57,7 @@ def ordered(session: Session, app: App, wish: Wish, taken: Collection[str], *, b
         env={**releases.config_of(session, release), **wish.env},
         is_attached=wish.is_attached,
         has_terminal=wish.has_terminal,
+        placement=app.placement,
         seconds=min(wish.seconds or settings.run_seconds, settings.run_seconds),
     )
     record(session, by, "run", app.name, f"{one_off.name} {wish.command}")
@@ -78,6 +79,7 @@ def of_release_phase(session: Session, app: App, deployment: Deployment) -> OneO
         command=release.release_command,
         size=formation.size_of(settings.default_size),
         env=releases.config_of(session, release),
+        placement=app.placement,
         seconds=settings.release_seconds,
     )
 

@@ -2,7 +2,7 @@
 
 from sqlmodel import Session, col, delete, select
 
-from empire import deployments
+from empire import deployments, ledger
 from empire.apps import App
 from empire.builds import Build
 from empire.deployments import OPEN, Deployment, Kind, Step
@@ -54,4 +54,5 @@ def forget(session: Session, app: App) -> None:
     """Delete the app with all its rows; the audit keeps what was done."""
     for table in (Deployment, Build, Release, Formation):
         session.exec(delete(table).where(col(table.app_id) == app.id))
+    ledger.forget(session, app.handle)
     session.delete(app)

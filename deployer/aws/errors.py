@@ -1,6 +1,6 @@
 """What the AWS adapters tell people."""
 
-from empire.errors import EmpireError, TooMuch, Unavailable
+from empire.errors import EmpireError, NotFound, TooMuch, Unavailable
 
 KEYS = "Give the server credentials: an instance role, a profile (AWS_PROFILE) or keys."
 DENIED = frozenset(["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"])
@@ -59,3 +59,36 @@ def no_answer(doing: str, detail: str) -> Unavailable:
 def not_asked(doing: str, detail: str) -> Unavailable:
     """Return the error for a call that the client library would not make."""
     return Unavailable(f"AWS could not be asked to {doing}.", why=detail)
+
+
+def no_engine(reason: str) -> Unavailable:
+    """Return the error for an engine that does not answer."""
+    return Unavailable(
+        "The Docker Engine that builds does not answer.",
+        why=reason,
+        fix="Start it (for example with `systemctl start docker`) and try again.",
+    )
+
+
+def engine_refused(doing: str, reason: str) -> Unavailable:
+    """Return the error for a request that the engine turned down."""
+    return Unavailable(f"The Docker Engine refused to {doing}.", why=reason)
+
+
+def image_not_built(place: str) -> NotFound:
+    """Return the error for an image that is not on the engine any more."""
+    return NotFound(
+        f"The image for {place} is not on this machine.",
+        why="Something removed it after it was built.",
+        fix="Push the app again to build it anew.",
+    )
+
+
+def not_pushed(place: str, reason: str) -> Unavailable:
+    """Return the error for an image that the registry did not take."""
+    return Unavailable(
+        f"The image could not be pushed to {place}.",
+        why=reason or "The push ended without a digest.",
+        fix="Push again; what is there already is not sent a second time. Where it says denied, let "
+        "the server's role push: docs/aws.md lists what it needs.",
+    )

@@ -49,7 +49,9 @@ class Layers:
     def summary(self) -> Line:
         """Return how much was sent, and how long it took."""
         size = sum(self._sizes.get(layer, 0) for layer in self._sent)
-        sent = f"{_count(len(self._sent))} sent ({_size(size)})" if self._sent else "nothing to send"
+        sent = (
+            f"{_count(len(self._sent))} sent ({_size(size)})" if self._sent else "nothing to send"
+        )
         there = f", {_count(len(self._there))} there already" if self._there else ""
         return Line(f"Pushed in {self.clock() - self._began_at:.1f} s: {sent}{there}")
 

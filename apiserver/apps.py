@@ -25,6 +25,7 @@ class AppWish(BaseModel):
     """What may be asked of a new app; region and stack are what the server has."""
 
     name: str | None = None
+    internal_routing: bool | None = None
 
 
 class AppChange(BaseModel):
@@ -57,7 +58,9 @@ def create_app(call: Asked, wish: AppWish | None = None) -> shapes.App:
     """Make an app, with a name of its own where none is wished."""
     with call.store.writing() as session:
         access.require_creation(session, call.actor)
-        app = apps.create(session, wish.name if wish else None, by=call.actor)
+        wish = wish or AppWish()
+        is_internal = bool(wish.internal_routing)
+        app = apps.create(session, wish.name, is_internal=is_internal, by=call.actor)
         return shaped(session, app, call)
 
 
@@ -110,6 +113,8 @@ def shaped(session: Session, app: App, call: Call) -> shapes.App:
     return shapes.App(
         id=app.id,
         name=app.name,
+        acm=call.door.settings.backend == "aws",
+        internal_routing=app.is_internal,
         owner=shapes.Person(id=app.owner_id, email=owner.email if owner else ""),
         maintenance=app.is_in_maintenance,
         git_url=f"ssh://git@{_ssh_place(call)}/{app.name}.git",

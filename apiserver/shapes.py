@@ -97,6 +97,22 @@ class Account(Shape):
     default_team: None = None
 
 
+class Domain(Shape):
+    """Heroku's domain; `status` is pending until it has its certificate, none where it needs none."""
+
+    acm_status: str | None = None
+    acm_status_reason: str | None = None
+    app: Named
+    cname: str | None
+    created_at: Time
+    hostname: str
+    id: str
+    kind: str
+    updated_at: Time
+    status: str = "none"
+    sni_endpoint: Named | None = None
+
+
 class Key(Shape):
     """Heroku's key; the fingerprint is OpenSSH's present form."""
 

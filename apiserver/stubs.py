@@ -21,6 +21,13 @@ def list_addons(call: Asked, app: Identity) -> list[shapes.Nothing]:
     return []
 
 
+@router.get("/sni-endpoints")
+def list_sni_endpoints(call: Asked, app: Identity) -> list[shapes.Nothing]:
+    """Return the certificates that somebody brought: none, each domain gets its own by itself."""
+    _visible(call, app)
+    return []
+
+
 @router.get("/collaborators")
 def list_collaborators(call: Asked, page: Paged, app: Identity) -> list[shapes.Collaborator]:
     """Return who works on the app: its owner."""

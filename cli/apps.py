@@ -31,10 +31,14 @@ def create(
     no_remote: Annotated[
         bool, typer.Option("--no-remote", help="Leave this repository's remotes as they are.")
     ] = False,
+    internal: Annotated[
+        bool, typer.Option("--internal", help="Answer to other apps only, not to the world.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Make an app, and the git remote to push to it."""
-    app = connect(context).post("/apps", {"name": name} if name else {})
+    wish: dict[str, str | bool] = {"name": name} if name else {}
+    app = connect(context).post("/apps", wish | ({"internal_routing": True} if internal else {}))
     say(f"Created {app['name']}.")
     if json:
         as_json(app)
@@ -62,6 +66,7 @@ def info(
             "Created": found["created_at"],
             "Released": f"{released} ({age(released)})" if released else "not yet",
             "Maintenance": "on" if found["maintenance"] else "off",
+            **({"Internal": "yes, other apps only"} if found["internal_routing"] else {}),
         }
     )
 

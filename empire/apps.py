@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Field, Session, SQLModel, or_, select
 
-from empire import releases
+from empire import domains, releases
 from empire.actors import Actor, record
 from empire.errors import Conflict, NotFound
 from empire.manifest import Placement
@@ -21,6 +21,7 @@ class App(SQLModel, table=True):
 
     `handle` is what its dynos, images, repository and logs are named by: the first name that it had.
     It stays when the app is renamed, so that a rename moves and restarts nothing.
+    An internal app answers to other apps, not to the world; that is so from its start to its end.
     """
 
     __tablename__ = "apps"
@@ -46,18 +47,24 @@ class App(SQLModel, table=True):
         return Placement(self.capacity, self.architecture, self.task_role, self.is_internal)
 
 
-def create(session: Session, name: str | None = None, *, by: Actor) -> App:
+def create(
+    session: Session, name: str | None = None, *, is_internal: bool = False, by: Actor
+) -> App:
     """Return a new app with its first release, which has no image yet.
 
-    Without a name it gets one. Raises InvalidInput for a bad name, Conflict for a taken one.
+    Without a name it gets one. Raises InvalidInput for a bad name, Conflict for a taken one, and
+    for an internal app where the server has no internal names.
     """
     checked = AppName(name) if name else _unused_name(session)
     _refuse_taken(session, checked, "empire apps:create NAME")
+    if is_internal and not store_of(session).settings.aws_internal_domain:
+        raise _no_internal_names()
     app = App(name=checked, handle=_unused_handle(session, checked), owner_id=by.user_id)
+    app.is_internal = is_internal
     session.add(app)
     session.flush()
     releases.begin(session, app, by=by)
-    record(session, by, "apps:create", checked)
+    record(session, by, "apps:create", checked, "internal" if is_internal else "")
     return app
 
 
@@ -99,7 +106,10 @@ def visible_to(session: Session, actor: Actor) -> list[App]:
 
 def hostnames(session: Session, app: App) -> tuple[Hostname, ...]:
     """Return the host names under which the app answers, the main one first."""
-    return (Hostname(f"{app.name}.{store_of(session).settings.apps_domain}"),)
+    settings = store_of(session).settings
+    zone = settings.aws_internal_domain if app.is_internal else settings.apps_domain
+    added = (domain.hostname for domain in domains.of(session, app.id))
+    return (Hostname(f"{app.name}.{zone}"), *added)
 
 
 def missing(name: str) -> NotFound:
@@ -107,6 +117,14 @@ def missing(name: str) -> NotFound:
     return NotFound(
         f"There is no app {name!r} that you can see.",
         fix="`empire apps` lists your apps; `empire apps:create NAME` makes one.",
+    )
+
+
+def _no_internal_names() -> Conflict:
+    return Conflict(
+        "This server has no internal apps.",
+        why="They need a load balancer inside a network, as on AWS, and a domain of its names.",
+        fix="Make a public app, or set EMPIRE_AWS_INTERNAL_DOMAIN.",
     )
 
 

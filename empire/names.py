@@ -73,6 +73,35 @@ class Hostname(Name):
     rule = "A host name has labels of letters, digits and dashes, joined by dots."
 
 
+class DomainName(Hostname):
+    """A host name that an app may be given: of the DNS, or `*.` before one for all names below it."""
+
+    __slots__ = ()
+    noun = "a domain"
+    pattern = re.compile(
+        r"(?=.{1,253}$)(\*\.(?=[^.]+\.))?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+"
+        r"[a-z]([a-z0-9-]{0,61}[a-z0-9])"
+    )
+    rule = (
+        "A domain has labels of letters, digits and dashes, joined by dots, such as www.example.com; "
+        "*.example.com stands for all names below example.com."
+    )
+
+    @classmethod
+    def typed(cls, text: str) -> Self:
+        """Return the name that a person typed, in ASCII and lower case; raises InvalidInput."""
+        plain = text.strip().rstrip(".")
+        if plain.isascii():
+            return cls(plain.lower())
+        import idna
+
+        star = "*." if plain.startswith("*.") else ""
+        try:
+            return cls(star + idna.encode(plain.removeprefix("*."), uts46=True).decode())
+        except idna.IDNAError as error:
+            raise InvalidInput(f"{shown(text)} is not {cls.noun}.", why=str(error)) from None
+
+
 class ProcessType(Name):
     """A process type of a Procfile, such as web or worker."""
 

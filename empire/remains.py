@@ -6,6 +6,7 @@ from empire import deployments, ledger
 from empire.apps import App
 from empire.builds import Build
 from empire.deployments import OPEN, Deployment, Kind, Step
+from empire.domains import Domain
 from empire.formation import Formation
 from empire.names import ImageRef
 from empire.releases import Release
@@ -52,7 +53,7 @@ def images_of_open(session: Session, app_id: str) -> frozenset[ImageRef]:
 
 def forget(session: Session, app: App) -> None:
     """Delete the app with all its rows; the audit keeps what was done."""
-    for table in (Deployment, Build, Release, Formation):
+    for table in (Deployment, Build, Release, Formation, Domain):
         session.exec(delete(table).where(col(table.app_id) == app.id))
     ledger.forget(session, app.handle)
     session.delete(app)

@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     create_apps_on_push: bool = True
     """Whether a push to an unknown name makes the app (for those who may create apps)."""
 
+    domains_max: PositiveInt = 100
+    """How many domains an app may have."""
+
     # Git over SSH.
     ssh_max_connections: PositiveInt = 200
     """How many SSH connections are open at a time."""

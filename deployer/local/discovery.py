@@ -127,7 +127,7 @@ class RouterProcess:
 
         Never nothing: Caddy would let the request wait for seconds.
         """
-        found = self.routes.read().hostnames.get(hostname)
+        found = self.routes.read().find(hostname)
         if found and found[1].targets and not found[1].in_maintenance:
             return found[1].targets
         return [("127.0.0.1", self._port("pages"))]

@@ -73,7 +73,7 @@ def page_for(request: Request, routes: Routes) -> Page:
     hostname = request.hostname
     if not hostname:
         return Page(404, "No app at this address", "Apps answer under their host name.")
-    found = routes.hostnames.get(hostname)
+    found = routes.find(hostname)
     if found is None:
         return Page(404, "No such app", f"No app answers at {hostname}.")
     app, route = found
@@ -116,7 +116,7 @@ def _unanswered(app: str, error: str) -> Page:
 
 
 def _may_have_certificate(domain: str, routes: Routes) -> Page:
-    known = domain.lower().rstrip(".") in routes.hostnames
+    known = routes.find(domain.lower().rstrip("."))
     return Page(200 if known else 404, "Certificate", "yes" if known else "no")
 
 

@@ -43,6 +43,14 @@ class Routes:
             for hostname in route.hostnames
         }
 
+    def find(self, hostname: str) -> tuple[str, Route] | None:
+        """Return the app and route of the hostname, else of the nearest wildcard above it."""
+        found = self.hostnames.get(hostname)
+        rest = hostname
+        while found is None and (rest := rest.partition(".")[2]):
+            found = self.hostnames.get(f"*.{rest}")
+        return found
+
     def to_json(self) -> bytes:
         """Return what the file holds."""
         apps = {

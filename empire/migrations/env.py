@@ -3,7 +3,19 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from empire import apps, audit, builds, deployments, formation, keys, releases, tokens, users  # noqa: F401
+from empire import (  # noqa: F401
+    apps,
+    audit,
+    builds,
+    certificates,
+    deployments,
+    domains,
+    formation,
+    keys,
+    releases,
+    tokens,
+    users,
+)
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -112,6 +112,19 @@ FORMATION = {
     "type": "str",
     "updated_at": "str",
 }
+DOMAIN = {
+    "acm_status": "null",
+    "acm_status_reason": "null",
+    "app": NAMED,
+    "cname": "str",
+    "created_at": "str",
+    "hostname": "str",
+    "id": "str",
+    "kind": "str",
+    "updated_at": "str",
+    "status": "str",
+    "sni_endpoint": "null",
+}
 LOG_SESSION = dict.fromkeys(("created_at", "id", "logplex_url", "updated_at"), "str")
 
 

@@ -22,6 +22,17 @@ def test_a_reader_sees_a_change_at_once(tmp_path: Path) -> None:
     assert reader.read().hostnames["www.example.com"] == ("hello", HELLO)
 
 
+def test_a_wildcard_stands_for_the_names_below_it() -> None:
+    wide, near = Route(("*.example.com",), ()), Route(("*.a.example.com",), ())
+    routes = Routes(1, {"hello": HELLO, "wide": wide, "near": near})
+    assert routes.find("www.example.com") == ("hello", HELLO)
+    assert routes.find("other.example.com") == ("wide", wide)
+    assert routes.find("x.y.example.com") == ("wide", wide)
+    assert routes.find("x.a.example.com") == ("near", near)
+    assert routes.find("example.com") is None
+    assert routes.find("*") is None
+
+
 def test_an_announcement_names_the_present_serial(tmp_path: Path) -> None:
     routes = RoutesFile(tmp_path / "routes.json")
     with routes.locked():

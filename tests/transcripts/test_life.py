@@ -16,6 +16,13 @@ ASK = """#!/bin/sh
 # ask APP PATH: what the app answers through the router
 exec curl -sS --noproxy '*' -H "Host: $1.localhost" "http://127.0.0.1:$EMPIRE_HTTP_PORT$2"
 """
+VISIT = """#!/bin/sh
+# visit HOST...: the first line of what is answered at each host name
+for host; do
+    said=$(curl -sS --noproxy '*' -H "Host: $host" "http://127.0.0.1:$EMPIRE_HTTP_PORT/")
+    echo "$said" | head -n 1
+done
+"""
 VERSION = """#!/bin/sh
 # version N: let the next push bring version N
 sed -i "s/^VERSION = .*/VERSION = \\"$1\\"/" app.py && git commit -qam "Version $1"
@@ -40,7 +47,7 @@ def _stage(running: Product, root: Path, app: str) -> Stage:
     environment = {name: text for name, text in running.environment.items() if name != "PATH"}
     environment["GIT_CONFIG_GLOBAL"] = f"{environment['HOME']}/.gitconfig"
     stage = Stage.make(root, **environment)
-    for name, text in (("ask", ASK), ("version", VERSION)):
+    for name, text in (("ask", ASK), ("visit", VISIT), ("version", VERSION)):
         (root / "bin" / name).write_text(text)
         (root / "bin" / name).chmod(0o755)
     stage.folder = running.repository(app, with_worker("1"))

@@ -77,6 +77,8 @@ def prepare(journey: Journey) -> Stream[None]:
 def start(journey: Journey) -> Stream[None]:
     """Start the new version beside the old one and wait until it is healthy."""
     manifest = journey.manifest()
+    if manifest is None and journey.deployment.kind != Kind.CONFIG:
+        raise releases.none_to_run(journey.app)  # the first version, which it was for, failed
     if manifest is None:  # config vars before the first version: they wait for it in their release
         with journey.advancing(Step.LIVE):
             return

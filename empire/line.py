@@ -104,9 +104,7 @@ def submit_formation(session: Session, app: App, change: Change, *, by: Actor) -
     """Return the deployment that scales or restarts. Raises Conflict when nothing is live."""
     app = _locked(session, app)
     if releases.newest(session, app.id).image is None:
-        raise Conflict(
-            f"{app.name} has no version that could run.", fix="Push one: git push empire main"
-        )
+        raise releases.none_to_run(app)
     kind = Kind.SCALE if change.scales else Kind.RESTART
     record(session, by, f"ps:{kind}", app.name, change.described())
     return _submitted_change(session, app, kind, change.to_json(), change.described(), by)

@@ -10,7 +10,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from empire import formation
 from empire.actors import Actor
-from empire.errors import NotFound
+from empire.errors import Conflict, NotFound
 from empire.manifest import Image
 from empire.names import ImageRef, shown, whole_number
 from empire.secrets import Secret
@@ -234,3 +234,10 @@ def _sealed(session: Session, config: dict[str, Secret]) -> bytes:
 
 def _gone(app_id: str) -> Release:
     raise NotFound("The app is gone.", why=f"It has no release any more ({app_id}).")
+
+
+def none_to_run(app: "App") -> Conflict:
+    """Return the error for an app of which no version could run."""
+    return Conflict(
+        f"{app.name} has no version that could run.", fix="Push one: git push empire main"
+    )

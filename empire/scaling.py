@@ -10,7 +10,7 @@ from empire import deployments, formation, line, releases
 from empire.actors import Actor
 from empire.apps import App
 from empire.deployments import Deployment, Kind
-from empire.errors import Conflict, InvalidInput, NotFound
+from empire.errors import InvalidInput, NotFound
 from empire.formation import ALL, Change
 from empire.names import ProcessType, shown
 from empire.store import store_of
@@ -93,9 +93,7 @@ def restart(session: Session, app: App, what: str = "", *, by: Actor) -> Deploym
 def _runnable(session: Session, app: App) -> Wished:
     if known := wished(session, app):
         return known
-    raise Conflict(
-        f"{app.name} has no version that could run.", fix="Push one: git push empire main"
-    )
+    raise releases.none_to_run(app)
 
 
 def _known_type(app: App, known: Wished, name: str) -> ProcessType:

@@ -127,6 +127,20 @@ def test_an_app_without_a_version_is_not_scaled(line: Line) -> None:
         changed(line, "hello", Change({"web": (2, "1X")}))
 
 
+def test_a_scale_behind_a_first_push_that_fails_fails_too(line: Line) -> None:
+    line.make("hello")
+    gate = line.outside.scheduler.hold("start")
+    line.outside.scheduler.fail("start", StartFailed("web.1 exited with code 1."))
+    with line.working():
+        line.push("hello", "a")
+        line.outside.scheduler.wait_for("start")
+        scaled = changed(line, "hello", Change({"web": (2, "1X")}))
+        gate.set()
+        failed = ended(line, scaled)
+    assert isinstance(failed, Failed)
+    assert "no version that could run" in failed.what
+
+
 def test_scaled_dynos_come_back_after_a_restart_of_the_server(line: Line) -> None:
     line.make("hello")
     pushed = line.shipped("hello")

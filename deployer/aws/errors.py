@@ -1,6 +1,6 @@
 """What the AWS adapters tell people."""
 
-from empire.errors import EmpireError, NotFound, TooMuch, Unavailable
+from empire.errors import EmpireError, InvalidInput, NotFound, TooMuch, Unavailable
 
 KEYS = "Give the server credentials: an instance role, a profile (AWS_PROFILE) or keys."
 DENIED = frozenset(["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"])
@@ -91,4 +91,22 @@ def not_pushed(place: str, reason: str) -> Unavailable:
         why=reason or "The push ended without a digest.",
         fix="Push again; what is there already is not sent a second time. Where it says denied, let "
         "the server's role push: docs/aws.md lists what it needs.",
+    )
+
+
+def too_large(size: str) -> InvalidInput:
+    """Return the error for a dyno that no Fargate task holds."""
+    return InvalidInput(
+        f"A dyno of size {size} is too large for Fargate.",
+        why="A task has 16 cores and 120 GB of memory at most.",
+        fix="Choose a smaller size, or run the app on EC2 capacity.",
+    )
+
+
+def config_too_large(app: str) -> InvalidInput:
+    """Return the error for config vars that no secret holds."""
+    return InvalidInput(
+        f"The config vars of {app} are too large.",
+        why="All of them together may have 64 KiB on AWS.",
+        fix="Keep large values in a file or a bucket, and their address in a config var.",
     )

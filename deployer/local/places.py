@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from deployer.local import launcher
+from deployer import launcher
 from deployer.local.engine import SHARES_BOOTING
 from empire.manifest import Manifest, Process, Size
 

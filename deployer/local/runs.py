@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from deployer.local import launcher
+from deployer import launcher
 from deployer.local.places import confined
 from deployer.local.rows import Row, seconds
 from empire.manifest import Dyno, OneOff, Run

@@ -5,7 +5,8 @@ from contextlib import suppress
 
 from docker.errors import APIError, NotFound
 
-from deployer.local import errors, hijack, launcher
+from deployer import launcher
+from deployer.local import errors, hijack
 from deployer.local.engine import Engine, explained, speaking
 from deployer.local.hijack import Hijacked, Hooks
 from empire.manifest import Dyno

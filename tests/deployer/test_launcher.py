@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployer.local.launcher import environment, is_simple, launch
+from deployer.launcher import environment, is_simple, launch
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,9 @@
 """Sends an order to the engine, by BuildKit or by the classic builder, and follows it to its end."""
 
+from collections.abc import Iterable
 from contextlib import ExitStack
+
+import structlog
 
 from buildpacks import errors, surroundings
 from buildpacks.buildkit import Trace
@@ -14,6 +17,8 @@ from buildpacks.watch import Watch
 from empire.errors import EmpireError
 from empire.events import Stream
 from empire.settings import Settings
+
+log = structlog.get_logger()
 
 PERIOD_MICROSECONDS = 100_000
 
@@ -34,18 +39,35 @@ class Dispatch:
 
         Raises BuildFailed, TimedOut, Cancelled, Unavailable.
         """
+        if not self._has_buildkit:
+            return (yield from self._follow(order, self._limits(), order.context(tree)))
+        offer = order.offer(tree, self._settings.home)
+        shared = f"empire-{offer.stamps.lineage}"
+        with Session(self._engine, order.secrets, offer, shared) as session:
+            about = {"version": "2", "session": session.id, "buildid": session.id}
+            try:
+                synchronised = about | {"remote": "client-session"}
+                return (yield from self._follow(order, synchronised, ()))
+            except EmpireError as error:
+                if session.failure:
+                    raise session.failure from None
+                if session.has_synchronised or self._watch.verdict:
+                    raise
+                log.warning("the engine does not synchronise files", why=str(error))
+        with Session(self._engine, order.secrets) as session:
+            about = {"version": "2", "session": session.id, "buildid": session.id}
+            return (yield from self._follow(order, about, order.context(tree)))
+
+    def _follow(
+        self, order: Order, how: dict[str, str], body: Iterable[bytes]
+    ) -> Stream[tuple[str, str]]:
         self._watch.check()
-        query = order.query(surroundings.build_arguments(self._settings))
+        query = order.query(surroundings.build_arguments(self._settings)) | how
         with ExitStack() as stack:
-            if self._has_buildkit:
-                session = stack.enter_context(Session(self._engine, order.secrets))
-                query |= {"version": "2", "session": session.id, "buildid": session.id}
-            else:
-                query |= self._limits()
             call = self._engine.call("/build", query)
             stack.callback(call.close)
             self._watch.guards(call.cut)
-            call.send(order.context(tree))
+            call.send(body)
             progress = self._progress()
             try:
                 image = yield from progress.follow(call.answer())

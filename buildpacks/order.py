@@ -5,9 +5,12 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from buildpacks import context
 from buildpacks.dockerfile import APP, OURS, Secret, Workshop, render
+from buildpacks.filesync import Offer
+from buildpacks.folder import Folder, Item
 from buildpacks.ignore import Ignored
 from buildpacks.plan import Plan
 from buildpacks.tree import Tree
@@ -33,8 +36,23 @@ class Order:
 
     def context(self, tree: Tree) -> Iterator[bytes]:
         """Yield the build context as a tar stream."""
-        return context.stream(
-            self.first, tree, context.kept(tree, self.is_left_out), prefix=self.prefix
+        # The engine takes the Dockerfile from the tar itself, so it is sent even if ignored.
+        entries = context.kept(
+            tree, lambda path: self.prefix + path in self.first or self.is_left_out(path)
+        )
+        return context.stream(self.first, tree, entries, prefix=self.prefix)
+
+    def offer(self, tree: Tree, home: Path) -> Offer:
+        """Return the build context as folders of which the engine takes what it lacks."""
+        dockerfile = self.first[DOCKERFILE]
+        own = {path: content for path, content in self.first.items() if path != DOCKERFILE}
+        entries = context.kept(tree, self.is_left_out)
+        folders = {
+            "dockerfile": Folder([Item(DOCKERFILE, 0o100644, len(dockerfile), dockerfile)]),
+            "context": Folder.of(own, tree, entries, self.prefix),
+        }
+        return Offer(
+            folders, tree.git_dir, home / "times" / self.labels["empire.app"], tree.committed_at()
         )
 
     def query(self, arguments: dict[str, str]) -> dict[str, str]:
@@ -86,9 +104,7 @@ def order(tree: Tree, source: Source, build: str, plan: Plan, shop: Shop) -> Ord
     tag = tag_of(source, build, shop.instance)
     ignored = Ignored(_dockerignore(tree))
     if plan.dockerfile:
-        # The engine takes the Dockerfile from the context itself, so it is sent even if ignored.
-        first = {DOCKERFILE: tree.read(plan.dockerfile)}
-        return Order(tag, labels, first, "", lambda path: path in first or ignored(path))
+        return Order(tag, labels, {DOCKERFILE: tree.read(plan.dockerfile)}, "", ignored)
     return Order(
         tag,
         labels,

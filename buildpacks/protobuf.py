@@ -29,6 +29,11 @@ class Message:
         value = self.fields.get(number, [b""])[-1]
         return value if isinstance(value, bytes) else b""
 
+    def number(self, number: int) -> int:
+        """Return the field's integer, 0 when it is not set."""
+        value = self.fields.get(number, [0])[-1]
+        return value if isinstance(value, int) else 0
+
     def is_set(self, number: int) -> bool:
         """Tell whether the field has a value other than zero."""
         return any(self.fields.get(number, []))

@@ -5,20 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 from buildpacks import errors
+from buildpacks.objects import ENVIRONMENT, Objects
 from empire.manifest import Source
-
-# What git may know of its surroundings. No configuration but the repository's own.
-ENVIRONMENT = {
-    "PATH": "/usr/local/bin:/usr/bin:/bin",
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": "/dev/null",
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "LC_ALL": "C.UTF-8",
-}
-IN_FLIGHT = 256  # requests ahead of answers: 256 lines of 41 bytes fit any pipe, so none blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +39,8 @@ class Tree:
         self._git = ["git", f"--git-dir={source.git_dir}"]
         self.commit = source.commit
         self.entries = {entry.path: entry for entry in self._list(source.tree)}
-        self._reader: subprocess.Popen[bytes] | None = None
+        self.git_dir = source.git_dir
+        self._objects = Objects(source.git_dir)
 
     def __enter__(self) -> Self:
         return self
@@ -59,10 +51,7 @@ class Tree:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._reader is None:
-            return
-        self._reader.kill()
-        self._reader.communicate()
+        self._objects.close()
 
     def __contains__(self, path: str) -> bool:
         return path in self.entries
@@ -92,16 +81,7 @@ class Tree:
 
     def stream(self, oids: Iterable[str]) -> Iterator[Iterator[bytes]]:
         """Yield each object's content as an iterator of chunks, to be used up before the next."""
-        reader = self._cat_file()
-        assert reader.stdin is not None
-        assert reader.stdout is not None
-        oids = list(oids)
-        for start in range(0, len(oids), IN_FLIGHT):
-            batch = oids[start : start + IN_FLIGHT]
-            reader.stdin.write("".join(f"{oid}\n" for oid in batch).encode())
-            reader.stdin.flush()
-            for oid in batch:
-                yield _object(reader.stdout, oid)
+        return self._objects.stream(oids)
 
     def committed_at(self) -> int:
         """Return the commit's time in seconds since the epoch."""
@@ -110,17 +90,6 @@ class Tree:
             if line.startswith(b"committer "):
                 return max(0, int(line.split()[-2]))
         raise errors.unreadable_objects(self.commit)
-
-    def _cat_file(self) -> subprocess.Popen[bytes]:
-        if self._reader is None:
-            self._reader = subprocess.Popen(
-                [*self._git, "cat-file", "--batch"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=ENVIRONMENT,
-            )
-        return self._reader
 
     def _list(self, tree: str) -> Iterator[Entry]:
         listing = subprocess.run(
@@ -135,26 +104,14 @@ class Tree:
         for row in listing.stdout.split(b"\0")[:-1]:
             about, _, path = row.partition(b"\t")
             mode, _, oid, size = about.split()
+            if size == b"BAD":
+                raise errors.unreadable_objects(path.decode("utf-8", "replace"))
             yield Entry(
                 path.decode("utf-8", "surrogateescape"),
                 int(mode, 8),
                 oid.decode(),
                 0 if size == b"-" else int(size),
             )
-
-
-def _object(stdout: IO[bytes], oid: str) -> Iterator[bytes]:
-    header = stdout.readline().split()
-    if len(header) != 3:
-        raise errors.unreadable_objects(oid)
-    left = int(header[2])
-    while left:
-        chunk = stdout.read(min(left, 1 << 18))
-        if not chunk:
-            raise errors.unreadable_objects(oid)
-        left -= len(chunk)
-        yield chunk
-    stdout.read(1)
 
 
 def _beside(path: str, target: str) -> str:

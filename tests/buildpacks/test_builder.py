@@ -4,16 +4,20 @@ import json
 import subprocess
 import time
 import uuid
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from buildpacks import filesync, folder, session
 from buildpacks.builder import Builder
 from buildpacks.engine import Engine
+from buildpacks.folder import Item
+from buildpacks.objects import Objects
 from empire.errors import BuildFailed
 from empire.settings import Settings
 from tests.buildpacks.conftest import MakeBuilder
-from tests.buildpacks.sources import Link, Program, Repository, never, told
+from tests.buildpacks.sources import File, Link, Program, Repository, never, told
 
 pytestmark = pytest.mark.docker
 
@@ -178,7 +182,52 @@ def test_dockerignore_is_honoured(builder: Builder, repository: Repository) -> N
     )
     ref = told(builder.build(source, "1", never)).image.ref
     files = run(ref, "sh", "-c", "cd /srv; find . -type f | sort").split()
-    assert files == ["./.dockerignore", "./Dockerfile", "./data/keep", "./sub/b.log"]
+    assert files == ["./.dockerignore", "./data/keep", "./sub/b.log"]
+
+
+def watched(sent: list[str]) -> Callable[..., Iterator[tuple[Item, Iterator[bytes]]]]:
+    """Return what sends contents, and writes down which."""
+
+    def watch(items: Sequence[Item], objects: Objects) -> Iterator[tuple[Item, Iterator[bytes]]]:
+        sent.extend(item.path for item in items)
+        return folder.contents(items, objects)
+
+    return watch
+
+
+def test_only_changed_files_travel_again(
+    builder: Builder, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dockerfile = f"{BASE}COPY . /srv\n"
+    files: dict[str, File] = {f"f{number}": f"content {number}" for number in range(50)}
+    told(builder.build(repository.commit({"Dockerfile": dockerfile, **files}), "1", never))
+    sent: list[str] = []
+    monkeypatch.setattr(filesync, "contents", watched(sent))
+    source = repository.commit({"f7": "Content 7", "f8l": Link("f9")})
+    ref = told(builder.build(source, "2", never)).image.ref
+    assert sent == ["f7"]
+    script = "cd /srv; cat f6 f7; readlink f8l; ls | wc -l"
+    assert run(ref, "sh", "-c", script) == "content 6Content 7f9\n52\n"
+
+
+def test_an_engine_that_does_not_synchronise_gets_a_tar(
+    builder: Builder, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "DIFF_COPY", "/moby.filesync.v1.FileSync/None")
+    source = repository.commit({"Dockerfile": f"{BASE}COPY . /srv\nCMD cat /srv/a\n", "a": "tar"})
+    assert run(told(builder.build(source, "1", never)).image.ref) == "tar"
+
+
+def test_objects_that_vanish_while_they_are_sent(builder: Builder, repository: Repository) -> None:
+    source = repository.commit({"Dockerfile": f"{BASE}COPY . /srv\n", "a": "lost"})
+    oid = repository.git("-C", str(repository.folder), "rev-parse", "HEAD:a")
+    stream = builder.build(source, "1", never)
+    next(stream)
+    (repository.folder / ".git" / "objects" / oid[:2] / oid[2:]).unlink()
+    with pytest.raises(BuildFailed, match="Git cannot read"):
+        told(stream)
+    with pytest.raises(BuildFailed, match="Git cannot read a of"):
+        told(builder.build(source, "2", never))
 
 
 def test_submodules_and_lfs_pointers_are_told(builder: Builder, repository: Repository) -> None:

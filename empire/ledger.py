@@ -29,6 +29,15 @@ class Ledger:
             rows = session.exec(select(Entry).where(Entry.app == app))
             return {row.key: row.text for row in rows}
 
+    def under(self, prefix: str, app: str | None = None) -> dict[str, list[str]]:
+        """Return the texts of all keys that begin so, of one app or of every app that has any."""
+        query = select(Entry).where(col(Entry.key).startswith(prefix, autoescape=True))
+        found: dict[str, list[str]] = {}
+        with self._store.reading() as session:
+            for row in session.exec(query.where(Entry.app == app) if app else query):
+                found.setdefault(row.app, []).append(row.text)
+        return found
+
     def all(self) -> dict[str, dict[str, str]]:
         """Return the entries of every app."""
         found: dict[str, dict[str, str]] = {}

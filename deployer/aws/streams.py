@@ -36,11 +36,6 @@ def place_of(stream: str) -> Place | None:
     return Place(*parts) if len(parts) == 3 else None
 
 
-def task_id(arn: str) -> str:
-    """Return the last part of a task's ARN."""
-    return arn.rpartition("/")[2]
-
-
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One event of a stream. `at` is in milliseconds since the epoch."""

@@ -27,3 +27,14 @@ def test_notes_are_forgotten_one_by_one_or_with_their_app(store: Store) -> None:
         ledger.forget(session, "three")
 
     assert notes.all() == {"one": {"c": "3"}}
+
+
+def test_notes_are_found_by_the_begin_of_their_key(store: Store) -> None:
+    notes = Ledger(store)
+    notes.note("one", {"run/run.1": "1", "run/run.2": "2", "runs": "3", "secret": "4"})
+    notes.note("two", {"run/run.1": "5", "run%": "6"})
+
+    assert notes.under("run/") == {"one": ["1", "2"], "two": ["5"]}
+    assert notes.under("run/", "two") == {"two": ["5"]}
+    assert notes.under("run%") == {"two": ["6"]}
+    assert notes.under("run/", "three") == {}

@@ -16,7 +16,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from empire.errors import InvalidInput
-from empire.files import write_once
+from empire.files import write_once, write_whole
 
 SETTINGS_FILE = "settings.env"
 """Where `empire bootstrap` leaves the settings it made, in home."""
@@ -245,6 +245,18 @@ class Settings(BaseSettings):
         """Make the home folder, for this user alone."""
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.home.chmod(0o700)
+
+
+def keep(home: Path, values: dict[str, str]) -> None:
+    """Write variables into `settings.env` in home, for this user alone; others in it stay.
+
+    An empty value takes its variable out.
+    """
+    path = home / SETTINGS_FILE
+    old = path.read_text().splitlines() if path.exists() else []
+    lines = [line for line in old if line.partition("=")[0].strip() not in values]
+    lines += [f"{name}={value}" for name, value in values.items() if value]
+    write_whole(path, "".join(f"{line}\n" for line in lines).encode())
 
 
 def page() -> str:

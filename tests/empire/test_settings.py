@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from empire.errors import InvalidInput
-from empire.settings import SETTINGS_FILE, Settings
+from empire.settings import SETTINGS_FILE, Settings, keep
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,3 +43,12 @@ def test_the_file_in_home_is_read_below_the_environment(
     settings = Settings.read()
 
     assert (settings.ssh_port, settings.api_port) == (2022, 5002)
+
+
+def test_kept_variables_replace_their_old_values_and_leave_others(tmp_path: Path) -> None:
+    keep(tmp_path, {"EMPIRE_BACKEND": "aws", "EMPIRE_AWS_VPC": "vpc-1"})
+    keep(tmp_path, {"EMPIRE_AWS_VPC": "", "EMPIRE_AWS_CLUSTER": "prod"})
+
+    path = tmp_path / SETTINGS_FILE
+    assert path.read_text() == "EMPIRE_BACKEND=aws\nEMPIRE_AWS_CLUSTER=prod\n"
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -19,6 +19,7 @@ from empire.apps import App
 from empire.names import ImageRef
 from empire.settings import Settings
 from empire.store import Store
+from tests.fakeaws.simulator import Simulator
 from tests.line import Line
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -61,6 +62,15 @@ def obedient(
     yield image
     with suppress(APIError):
         engine.remove_image(image, force=True)
+
+
+@pytest.fixture(scope="session")
+def simulator(
+    engine: docker.APIClient, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Simulator]:
+    """A simulated AWS account, shared by the tests of a run: name things apart."""
+    with Simulator(tmp_path_factory.mktemp("aws")) as simulator:
+        yield simulator
 
 
 def quick(home: Path) -> Settings:

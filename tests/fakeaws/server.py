@@ -1,0 +1,109 @@
+"""The whole simulator in one process: moto's server, and around it what moto does not play."""
+
+import json
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from moto.ecs.responses import EC2ContainerServiceResponse
+from moto.elbv2.models import ELBv2Backend
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from werkzeug.serving import make_server
+
+from tests.fakeaws import target_calls
+from tests.fakeaws.cloud import Cloud
+from tests.fakeaws.operations import Fields, attach
+from tests.fakeaws.proxy import Proxy
+from tests.fakeaws.registry import Registry
+from tests.fakeaws.repositories import Repositories
+from tests.fakeaws.scheduler import Scheduler
+from tests.fakeaws.service_calls import ServiceCalls
+from tests.fakeaws.task_calls import TaskCalls
+
+CONTROL = "/simulator/"
+
+
+class Server:
+    """Serves until it is closed. `pace` says how many times faster than AWS its clocks run."""
+
+    def __init__(self, folder: Path, port: int = 0, pace: float = 10) -> None:
+        app = DomainDispatcherApplication(create_backend_app)
+        self._front = _Front(app, self._control)
+        self._web = make_server(
+            "127.0.0.1", port, self._front, threaded=True, request_handler=_Quiet
+        )
+        self.endpoint = f"http://127.0.0.1:{self._web.server_port}"
+        registry = Registry(folder / "registry", f"{self.endpoint}{CONTROL}pushes")
+        self.cloud = Cloud(registry, pace)
+        self._repositories = Repositories(registry)
+        self._proxy = Proxy(self.cloud.targets)
+        self._scheduler = Scheduler(self.cloud)
+        self._attach()
+        threading.Thread(target=self._web.serve_forever, name="api", daemon=True).start()
+
+    def facts(self) -> Fields:
+        """Return where everything listens."""
+        return {
+            "id": self.cloud.id,
+            "endpoint": self.endpoint,
+            "registry": self.cloud.registry.host,
+            "alb_port": self._proxy.public,
+            "internal_port": self._proxy.internal,
+        }
+
+    def close(self) -> None:
+        """Stop all and remove the containers."""
+        self._web.shutdown()
+        self._scheduler.close()
+        self._proxy.close()
+        self.cloud.close()
+
+    def _attach(self) -> None:
+        for calls in (self.cloud.definitions, ServiceCalls(self.cloud), TaskCalls(self.cloud)):
+            attach(EC2ContainerServiceResponse, calls.operations())
+        target_calls.attach(ELBv2Backend, self.cloud.targets)
+
+    def _control(self, path: str, body: bytes) -> Fields:
+        """Answer the simulator's own questions, which are not AWS's."""
+        if path == "pushes":
+            self._repositories.note(body)
+            return {}
+        if path == "listeners":
+            return self._proxy.ports()
+        if path == "facts":
+            return self.facts()
+        raise KeyError(path)
+
+
+class _Front:
+    """Gives the simulator's own paths to it and all others to moto."""
+
+    def __init__(self, moto: Any, control: Callable[[str, bytes], Fields]) -> None:
+        self._moto, self._control = moto, control
+
+    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if not path.startswith(CONTROL):
+            answer: Iterable[bytes] = self._moto(environ, start_response)
+            return answer
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        try:
+            text = json.dumps(self._control(path.removeprefix(CONTROL), body)).encode()
+        except KeyError:
+            start_response("404 Not Found", [])
+            return []
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [text]
+
+
+class _Quiet(MotoRequestHandler):
+    """Writes no line for a request that went well."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        if str(code).startswith("5"):
+            super().log_request(code, size)

@@ -18,7 +18,7 @@ FIRST = ("--domain", "apps.example.com", "--yes")
 @pytest.fixture(autouse=True)
 def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
     """An account with nothing in it."""
-    stacks.install()
+    stacks.install({})
     monkeypatch.setenv("EMPIRE_HOME", str(tmp_path / "home"))
     with mock_aws():
         yield Account(Settings())

@@ -1,6 +1,6 @@
 """CloudFormation types that moto does not know, as much of them as matters."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from moto.acm.models import acm_backends
 from moto.cloudformation import parsing
@@ -14,16 +14,19 @@ from moto.route53.models import FakeZone
 
 SILENT = (
     "AWS::ECR::RegistryScanningConfiguration",
-    "AWS::ECR::RepositoryCreationTemplate",
     "AWS::ECS::CapacityProvider",
     "AWS::ECS::ClusterCapacityProviderAssociations",
     "AWS::SQS::QueuePolicy",
 )
 
 
-def install() -> None:
-    """Let templates have them."""
+def install(templates: dict[str, Any]) -> None:
+    """Let stacks have them. `templates` is where ECR's repository creation templates are kept."""
     known: dict[str, Any] = parsing.get_model_map()
+    known |= dict.fromkeys(SILENT, _Silent)
+    known["AWS::CertificateManager::Certificate"] = _Certificate
+    known["AWS::ECR::RepositoryCreationTemplate"] = _RepositoryTemplate
+    _RepositoryTemplate.templates = templates
     for owner, name, function in (
         (FakeLoadBalancer, "get_cfn_attribute", _attribute_of_a_balancer),
         (FakeZone, "get_cfn_attribute", _attribute_of_a_zone),
@@ -32,7 +35,6 @@ def install() -> None:
         (RouteTable, "delete", _delete_route_table),
     ):
         setattr(owner, name, function)
-    known |= dict.fromkeys(SILENT, _Silent) | {"AWS::CertificateManager::Certificate": _Certificate}
 
 
 class _Silent(CloudFormationModel):
@@ -92,6 +94,21 @@ class _Certificate(_Silent):
         arn = backend.request_certificate(properties["DomainName"], "", [], [])
         backend._certificates[arn].status = "ISSUED"
         return cls(arn, properties)
+
+
+class _RepositoryTemplate(_Silent):
+    """How repositories are that come into being with a push."""
+
+    templates: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, name: str, properties: dict[str, Any]) -> None:
+        super().__init__(properties["Prefix"], properties)
+        fields = {key[0].lower() + key[1:]: value for key, value in properties.items()}
+        self.templates[self.physical_resource_id] = fields
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        del account_id, region_name
+        del self.templates[self.physical_resource_id]
 
 
 def _attribute_of_a_balancer(balancer: Any, name: str) -> Any:

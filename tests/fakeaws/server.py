@@ -15,7 +15,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import make_server
 
-from tests.fakeaws import target_calls
+from tests.fakeaws import stacks, target_calls
 from tests.fakeaws.cloud import Cloud
 from tests.fakeaws.operations import Fields, attach
 from tests.fakeaws.proxy import Proxy
@@ -41,6 +41,7 @@ class Server:
         registry = Registry(folder / "registry", f"{self.endpoint}{CONTROL}pushes")
         self.cloud = Cloud(registry, pace)
         self._repositories = Repositories(registry)
+        stacks.install(self._repositories.templates)
         self._proxy = Proxy(self.cloud.targets)
         self._scheduler = Scheduler(self.cloud)
         self._attach()

@@ -5,7 +5,6 @@ moto's change sets know no conditions and lose outputs and parameters; it skips 
 
 import json
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 from moto.cloudformation import models, parsing
@@ -14,17 +13,18 @@ from werkzeug.exceptions import HTTPException
 
 from tests.fakeaws import missing_types
 
+UPDATE = parsing.parse_and_update_resource
 
-@cache
-def install() -> None:
-    """Let moto's stacks behave."""
-    missing_types.install()
+
+def install(templates: dict[str, Any]) -> None:
+    """Let moto's stacks behave. `templates` is where ECR's repository creation templates are kept."""
+    missing_types.install(templates)
     for owner, name, function in (
         (models.ChangeSet, "diff", _diff),
         (models.CloudFormationBackend, "execute_change_set", _execute),
         (models.Stack, "delete", _delete),
         (models.Stack, "has_parameters", _has_parameters),
-        (parsing, "parse_and_update_resource", _updated(parsing.parse_and_update_resource)),
+        (parsing, "parse_and_update_resource", _updated(UPDATE)),
         (parsing.ResourceMap, "build_resource_diff", _resource_diff),
     ):
         setattr(owner, name, function)

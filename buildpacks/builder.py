@@ -2,12 +2,14 @@
 
 import os
 import time
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import structlog
 
 from buildpacks import app_json, context, dockerfile_app, errors, limits, surroundings
+from buildpacks.bases import Bases
 from buildpacks.detect import detect
 from buildpacks.dispatch import Dispatch
 from buildpacks.engine import Engine
@@ -48,15 +50,14 @@ class Builder:
         started = time.monotonic()
         with Tree(source) as tree, Watch(is_cancelled, self._settings.build_seconds) as watch:
             buildpack = detect(tree)
-            plan = buildpack.plan(
-                tree, self._stack(has_to_be_there=buildpack is not dockerfile_app)
-            )
+            stack = self._stack(has_to_be_there=buildpack is not dockerfile_app)
+            plan = buildpack.plan(tree, stack)
             health = app_json.health_path(tree.read("app.json")) if "app.json" in tree else None
-            yield from _introduction(plan, tree, self._settings.base_image)
+            yield from introduction(plan, tree, self._settings.base_image)
             found = self._earlier(source, build)
             summary = "made by an earlier attempt"
             if found is None:
-                found, summary = yield from self._made(tree, source, build, plan, watch)
+                found, summary = yield from self._made(tree, source, build, plan, stack, watch)
         yield Line(
             f"Built in {time.monotonic() - started:.1f} s: "
             f"{found['Size'] / 1e6:.0f} MB image, {summary}"
@@ -73,12 +74,18 @@ class Builder:
         return limits.apply(allowed, self._facts)
 
     def _made(
-        self, tree: Tree, source: Source, build: str, plan: Plan, watch: Watch
+        self, tree: Tree, source: Source, build: str, plan: Plan, stack: Stack, watch: Watch
     ) -> Stream[tuple[dict[str, Any], str]]:
         if problem := self.limits_problem():
             log.warning("build limits cannot be applied", why=problem)
-        wanted = order(tree, source, build, plan, self._shop)
         dispatch = Dispatch(self._engine, self._settings, self._has_buildkit, watch)
+        bases = Bases(
+            self._engine, self._settings, stack.suite, self._shop.secrets, self._has_buildkit
+        )
+        base = yield from bases.ensure(plan.base, tree, dispatch)
+        bench = (yield from bases.ensure(plan.workbench, tree, dispatch)) if plan.workbench else ""
+        shop = replace(self._shop, base=base, bench=bench)
+        wanted = order(tree, source, build, plan, shop)
         try:
             try:
                 image, summary = yield from dispatch.send(wanted, tree)
@@ -137,11 +144,12 @@ class Builder:
         return facts
 
 
-def _introduction(plan: Plan, tree: Tree, base: str) -> Stream[None]:
+def introduction(plan: Plan, tree: Tree, base: str) -> Stream[None]:
+    """Say what will be built, why so, and what of the source will not be as its owner thinks."""
     if plan.dockerfile:
         yield Stage("Building with Dockerfile")
     else:
-        yield Stage(f"Building with the {plan.buildpack} buildpack on {base}")
+        yield Stage(f"Building with the {plan.buildpack} buildpack on {_base_of(plan, base)}")
     yield from map(Line, plan.notes)
     yield from map(events.Warning, plan.warnings)
     if paths := context.submodules(tree):
@@ -152,6 +160,11 @@ def _introduction(plan: Plan, tree: Tree, base: str) -> Stream[None]:
         yield events.Warning(
             f"Git LFS files arrive as pointers, without their content: {_few(paths)}"
         )
+
+
+def _base_of(plan: Plan, base: str) -> str:
+    chosen = plan.workbench or plan.base
+    return chosen.image if chosen else base
 
 
 def _few(paths: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from buildpacks import dockerfile_app, errors, python, static
+from buildpacks import dockerfile_app, errors, node, python, static
 from buildpacks.plan import Plan
 from buildpacks.stack_facts import Stack
 from buildpacks.tree import Tree
@@ -23,6 +23,7 @@ class Buildpack(Protocol):
 BUILDPACKS: tuple[Buildpack, ...] = (
     dockerfile_app,
     python,
+    node,
     static,
 )
 

@@ -34,6 +34,10 @@ class Dispatch:
         self._has_buildkit = has_buildkit
         self._watch = watch
 
+    def check(self) -> None:
+        """Raise Cancelled or TimedOut when the build has to end."""
+        self._watch.check()
+
     def send(self, order: Order, tree: Tree) -> Stream[tuple[str, str]]:
         """Yield the output; return the image's id and how much was cached.
 

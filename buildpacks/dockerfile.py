@@ -7,7 +7,8 @@ import hmac
 import json
 from dataclasses import dataclass
 
-from buildpacks.plan import Cache, Copy, Plan, Run, Step
+from buildpacks import apt
+from buildpacks.plan import Artifact, Base, Cache, Copy, Plan, Run, Step
 
 APP = "app"
 OURS = "empire"
@@ -34,7 +35,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What the operator's side adds to every plan.
+    """What the operator's side adds to every plan; `bench` is the build stage's base if not `base`.
 
     Without `has_mounts` (the engine's classic builder) secrets are copied into the build stage,
     which is not part of the image, and there are no caches.
@@ -44,6 +45,7 @@ class Workshop:
     secrets: tuple[Secret, ...] = ()
     cache_key: bytes = b""
     has_mounts: bool = True
+    bench: str = ""
 
 
 def render(plan: Plan, workshop: Workshop) -> str:
@@ -52,15 +54,26 @@ def render(plan: Plan, workshop: Workshop) -> str:
     return "\n".join(lines) + "\n"
 
 
+def render_base(base: Base, workshop: Workshop) -> str:
+    """Return the Dockerfile of a language's image, which stands on the workshop's base."""
+    lines = []
+    if base.fetches:
+        lines += [f"FROM {workshop.base} AS fetch", *_trust(workshop)]
+        lines += [*(_step(run, workshop) for run in base.fetches), ""]
+    lines += [f"FROM {workshop.base}"]
+    if base.packages:
+        lines += [_step(apt.install(*base.packages), workshop)]
+    if base.fetches:
+        lines += ["COPY --from=fetch /fetched/ /usr/local/"]
+    return "\n".join(lines) + "\n"
+
+
 def _build_stage(plan: Plan, workshop: Workshop) -> list[str]:
     if not plan.artifacts:
         return []
-    lines = [f"FROM {workshop.base} AS build", "WORKDIR /app"]
+    lines = [f"FROM {workshop.bench or workshop.base} AS build", "WORKDIR /app"]
     lines += _env(plan.build_env)
-    if any(secret.target == BUNDLE for secret in workshop.secrets):
-        lines += _env(dict.fromkeys(TRUST, BUNDLE))
-    if not workshop.has_mounts:
-        lines += [f"COPY {OURS}/{secret.id} {secret.target}" for secret in workshop.secrets]
+    lines += _trust(workshop)
     steps: tuple[Step, ...] = (*plan.tools, *plan.steps)
     return [*lines, *(_step(step, workshop) for step in steps), ""]
 
@@ -69,12 +82,28 @@ def _image_stage(plan: Plan, workshop: Workshop) -> list[str]:
     lines = [f"FROM {workshop.base}", "WORKDIR /app"]
     lines += _env(plan.env)
     lines += [f"COPY {OURS}{path} {path}" for path in sorted(plan.embedded)]
-    lines += [f"COPY --from=build --chown={OWNER} {path} {path}" for path in plan.artifacts]
-    lines += [f"COPY --chown={OWNER} {APP}/ /app/", f"USER {OWNER}"]
+    lines += map(_taken, plan.artifacts)
+    if plan.takes_code:
+        lines += [f"COPY --chown={OWNER} {APP}/ /app/"]
+    lines += [f"USER {OWNER}"]
     lines += [_step(run, workshop) for run in plan.finish]
     if command := plan.processes.get("web"):
         lines += ["CMD " + json.dumps(["/bin/sh", "-c", command], ensure_ascii=False)]
     return lines
+
+
+def _trust(workshop: Workshop) -> list[str]:
+    lines = []
+    if any(secret.target == BUNDLE for secret in workshop.secrets):
+        lines += _env(dict.fromkeys(TRUST, BUNDLE))
+    if not workshop.has_mounts:
+        lines += [f"COPY {OURS}/{secret.id} {secret.target}" for secret in workshop.secrets]
+    return lines
+
+
+def _taken(artifact: Artifact) -> str:
+    target = artifact.target or artifact.path
+    return f"COPY --from=build --chown={OWNER} {artifact.path} {target}"
 
 
 def _env(variables: dict[str, str]) -> list[str]:

@@ -12,8 +12,10 @@ def nothing_recognised(names: Sequence[str]) -> BuildFailed:
     return BuildFailed(
         "No buildpack recognises this app.",
         why=f"The top folder holds: {seen}." if seen else "The commit holds no files.",
-        fix="Add one of: a Dockerfile; requirements.txt, pyproject.toml or app.py for Python; "
-        "index.html for a static site. They belong in the top folder.",
+        fix="Add one of: a Dockerfile; Gemfile (Ruby), go.mod (Go), pom.xml or build.gradle (Java), "
+        "composer.json or index.php (PHP), requirements.txt, pyproject.toml or app.py (Python), "
+        "package.json (Node.js), index.html (a static site), a Procfile. "
+        "They belong in the top folder.",
     )
 
 
@@ -44,26 +46,36 @@ def unreadable_objects(name: str) -> BuildFailed:
     )
 
 
-def wrong_python(where: str, wanted: str, have: str, image: str) -> BuildFailed:
-    """The app wants a Python that the base image does not have."""
+def wrong_version(language: str, where: str, wanted: str, lines: Sequence[str]) -> BuildFailed:
+    """The app wants a version of its language that cannot be had."""
     return BuildFailed(
-        f"This app asks for Python {wanted} ({where}), and {image} has {have}.",
-        fix=f"Let {where} allow {have}, or bring a Dockerfile that starts with another image, "
-        "such as FROM python:3.12-slim.",
+        f"This app asks for {language} {shown(wanted)} ({where}), which this server does not have.",
+        why=f"It has {language} {_either(lines, 'and')}.",
+        fix=f"Let {where} allow {_either(lines, 'or')}, "
+        "or bring a Dockerfile that starts with another image.",
     )
 
 
-def unreadable_version(where: str, wanted: str) -> InvalidInput:
+def unreadable_version(language: str, where: str, wanted: str, example: str) -> InvalidInput:
     """The wish for a version cannot be read."""
     return InvalidInput(
-        f"{where} asks for {shown(wanted)}, which is no Python version.",
-        fix="Write a version such as 3.13.",
+        f"{where} asks for {shown(wanted)}, which is no {language} version.",
+        fix=f"Write a version such as {example}.",
     )
 
 
-def unsupported_lock(path: str, fix: str) -> BuildFailed:
-    """A package tool whose files cannot be installed from."""
-    return BuildFailed(f"{path} alone cannot be installed from.", fix=fix)
+def _either(lines: Sequence[str], word: str) -> str:
+    *others, last = lines
+    return f"{', '.join(others)} {word} {last}" if others else last
+
+
+def several_locks(locks: Sequence[str]) -> BuildFailed:
+    """Two package tools left their lock files, and nothing says which is meant."""
+    return BuildFailed(
+        f"The lock files of several package tools are here: {', '.join(locks)}.",
+        why="Each of them may install other versions.",
+        fix='Remove all but one, or name the tool in package.json: "packageManager": "pnpm@10.0.0".',
+    )
 
 
 def missing_file(path: str, named_by: str) -> BuildFailed:

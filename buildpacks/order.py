@@ -91,6 +91,7 @@ class Shop:
     cache_key: bytes
     secrets: dict[Secret, bytes]
     has_mounts: bool
+    bench: str = ""
 
 
 def order(tree: Tree, source: Source, build: str, plan: Plan, shop: Shop) -> Order:
@@ -110,9 +111,18 @@ def order(tree: Tree, source: Source, build: str, plan: Plan, shop: Shop) -> Ord
         labels,
         _ours(plan, source, shop),
         f"{APP}/",
-        lambda path: path.startswith(".venv/") or ignored(path),
-        {secret.id: content for secret, content in shop.secrets.items()} if shop.has_mounts else {},
+        lambda path: path.startswith(plan.left_out) or ignored(path),
+        secret_files(shop.secrets, has_mounts=shop.has_mounts)[1],
     )
+
+
+def secret_files(
+    secrets: dict[Secret, bytes], *, has_mounts: bool
+) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Return which files of secrets go into the context, and which are handed over as mounts."""
+    if has_mounts:
+        return {}, {secret.id: content for secret, content in secrets.items()}
+    return {f"{OURS}/{secret.id}": content for secret, content in secrets.items()}, {}
 
 
 def tag_of(source: Source, build: str, instance: str) -> str:
@@ -126,10 +136,10 @@ def _ours(plan: Plan, source: Source, shop: Shop) -> dict[str, bytes]:
         tuple(shop.secrets),
         hmac.digest(shop.cache_key, source.app.encode(), "sha256"),
         shop.has_mounts,
+        shop.bench,
     )
     files = {f"{OURS}{path}": content for path, content in plan.embedded.items()}
-    if not shop.has_mounts:
-        files |= {f"{OURS}/{secret.id}": content for secret, content in shop.secrets.items()}
+    files |= secret_files(shop.secrets, has_mounts=shop.has_mounts)[0]
     return {DOCKERFILE: render(plan, workshop).encode(), **files}
 
 

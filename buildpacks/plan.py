@@ -36,12 +36,42 @@ Step = Copy | Run
 
 
 @dataclass(frozen=True, slots=True)
+class Base:
+    """An image of ours with a language in it, `empire/` + `name`, made when an app first needs it.
+
+    It stands on the base image of a Debian `suite` (empty: on the server's own), with `packages`
+    of that suite, and with what `fetches` leave in /fetched laid over /usr/local.
+    """
+
+    name: str
+    suite: str = ""
+    packages: tuple[str, ...] = ()
+    fetches: tuple[Run, ...] = ()
+
+    @property
+    def image(self) -> str:
+        """The image's tag."""
+        return f"empire/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A folder of the build stage that the image gets, at `target` where that is another path."""
+
+    path: str
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """How to build one app on a base image.
+    """How to build one app on a base image: the server's own where `base` is None.
+
+    The build stage stands on `workbench`, on the same base where that is None.
 
     The build stage runs `tools` (the same for all apps), then `steps`; the image gets `artifacts`
-    from it, then the app's code, then `finish` runs. `embedded` are files of ours that the image
-    needs, by their path in it; `build_env` is the build stage's environment, `env` the image's.
+    from it, then the app's code unless an artifact brings it, then `finish` runs. `embedded` are
+    files of ours that the image needs, by their path in it; `build_env` is the build stage's
+    environment, `env` the image's. Folders in `left_out` are not taken from the source.
     """
 
     buildpack: str
@@ -50,10 +80,14 @@ class Plan:
     warnings: tuple[str, ...] = ()
     tools: tuple[Run, ...] = ()
     steps: tuple[Step, ...] = ()
-    artifacts: tuple[str, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
     finish: tuple[Run, ...] = ()
     build_env: dict[str, str] = field(default_factory=dict)
     env: dict[str, str] = field(default_factory=dict)
     embedded: dict[str, bytes] = field(default_factory=dict)
+    base: Base | None = None
+    workbench: Base | None = None
+    left_out: tuple[str, ...] = ()
+    takes_code: bool = True
     dockerfile: str | None = None
     """The path of the app's own Dockerfile; then everything above but the processes is empty."""

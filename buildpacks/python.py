@@ -1,16 +1,16 @@
-"""Python apps: requirements.txt, pyproject.toml with or without uv.lock, or a lone app.py."""
+"""Python apps: pip, uv, Poetry, Pipenv, or a lone app.py."""
 
 import re
 import tomllib
 from typing import Any
 
-from buildpacks import errors, procfile, python_install, python_start
-from buildpacks.plan import Plan, Run
+from buildpacks import errors, procfile, python_install, python_start, python_version
+from buildpacks.plan import Artifact, Plan, Run
 from buildpacks.python_install import VENV
 from buildpacks.stack_facts import Stack
 from buildpacks.tree import Tree
-from buildpacks.versions import Version, satisfies
 
+FILES = ("requirements.txt", "uv.lock", "Pipfile", "Pipfile.lock", "poetry.lock", "setup.py")
 STARTS = ("app.py", "main.py", "server.py", "wsgi.py", "asgi.py", "manage.py")
 ENV = {
     "PATH": f"{VENV}/bin:$PATH",
@@ -20,15 +20,16 @@ ENV = {
 
 
 def recognises(tree: Tree) -> bool:
-    """Tell whether it has requirements, a project, or a usual first file."""
-    files = ("requirements.txt", "uv.lock", "Pipfile", "poetry.lock", *STARTS)
-    return any(name in tree for name in files) or bool(_project_tables(tree))
+    """Tell whether it has requirements, a project, or a usual first file and no package.json."""
+    if any(name in tree for name in FILES) or _project_tables(tree):
+        return True
+    return "package.json" not in tree and any(name in tree for name in STARTS)
 
 
 def plan(tree: Tree, stack: Stack) -> Plan:
     """Return how to install the dependencies and which commands start the app."""
     pyproject = _pyproject(tree)
-    note = _check_version(tree, pyproject, stack)
+    base, note = python_version.base(tree, pyproject, stack)
     steps, how = python_install.install(tree, pyproject)
     names = python_install.dependencies(tree, pyproject)
     processes, start_notes, warnings = _processes(tree, names)
@@ -36,13 +37,15 @@ def plan(tree: Tree, stack: Stack) -> Plan:
         "Python",
         processes,
         notes=(note, how, *start_notes),
-        warnings=warnings,
-        tools=python_install.tools(tree) if steps else (),
+        warnings=(*python_install.ignored(tree, pyproject), *warnings),
+        tools=python_install.tools(tree, pyproject) if steps else (),
         steps=steps,
-        artifacts=(VENV,) if steps else (),
+        artifacts=(Artifact(VENV),) if steps else (),
         finish=_collect_static(tree),
         build_env=python_install.BUILD_ENV if steps else {},
         env=ENV,
+        base=base,
+        left_out=(".venv/",),
     )
 
 
@@ -72,41 +75,6 @@ def _collect_static(tree: Tree) -> tuple[Run, ...]:
             "echo 'collectstatic failed; the build goes on without collected static files'"
         ),
     )
-
-
-def _check_version(tree: Tree, pyproject: dict[str, Any], stack: Stack) -> str:
-    wish = _wish(tree, pyproject)
-    have = stack.python
-    if have is None:
-        return f"Python: as {stack.image} has it"
-    if wish is None:
-        return f"Python {have} (what {stack.image} has)"
-    where, wanted = wish
-    try:
-        fits = satisfies(have, wanted)
-    except ValueError:
-        raise errors.unreadable_version(where, wanted) from None
-    if not fits:
-        raise errors.wrong_python(where, wanted, str(have), stack.image)
-    return f"Python {have} ({where} asks for {wanted})"
-
-
-def _wish(tree: Tree, pyproject: dict[str, Any]) -> tuple[str, str] | None:
-    """Return which file asks for which Python; the first of the usual places decides."""
-    for path in (".python-version", "runtime.txt"):
-        lines = tree.text(path).splitlines() if path in tree else []
-        wishes = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-        if wishes:
-            return path, _pinned(path, re.sub(r"^c?python-", "", wishes[0]))
-    wanted = pyproject.get("project", {}).get("requires-python", "")
-    return ("pyproject.toml", str(wanted)) if wanted else None
-
-
-def _pinned(where: str, wanted: str) -> str:
-    try:
-        return str(Version.of(wanted))
-    except ValueError:
-        raise errors.unreadable_version(where, wanted) from None
 
 
 def _pyproject(tree: Tree) -> dict[str, Any]:

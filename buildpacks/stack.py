@@ -9,7 +9,8 @@ import hashlib
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.resources import files
@@ -32,6 +33,7 @@ OURS = "empire/"
 RECIPE = "empire.stack"
 WORK = "empire.stack.work"
 DOWNLOADS = 12
+LOCK_POLL_SECONDS = 0.1
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "armhf"}
 
 # What apps were found to miss: Django and zoneinfo need tzdata, servers media-types and netbase.
@@ -81,12 +83,22 @@ def ensure_base(settings: Settings) -> Stream[ImageRef | None]:
     """
     if not settings.base_image.startswith(OURS):
         return None
-    with _engine(settings) as engine, _alone(settings):
+    return (yield from _ensure(settings, is_strict=False))
+
+
+def ensure_suite(settings: Settings, image: str, suite: str) -> Stream[ImageRef | None]:
+    """Make the same of another Debian release under its own tag, unless the engine has it."""
+    other = settings.model_copy(update={"base_image": image, "debian_suite": suite})
+    return (yield from _ensure(other, is_strict=True))
+
+
+def _ensure(settings: Settings, *, is_strict: bool) -> Stream[ImageRef]:
+    with _engine(settings) as engine, alone(settings):
         if found := _existing(engine, settings.base_image):
             return found
         yield Stage(f"Making the base image {settings.base_image} (once, about half a minute)")
         _clear_leftovers(engine, settings.instance)
-        return (yield from _make(engine, settings))
+        return (yield from _make(engine, settings, is_strict=is_strict))
 
 
 def recipe() -> str:
@@ -95,11 +107,15 @@ def recipe() -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _make(engine: docker.DockerClient, settings: Settings) -> Stream[ImageRef]:
+def _make(engine: docker.DockerClient, settings: Settings, *, is_strict: bool) -> Stream[ImageRef]:
     architecture = ARCHITECTURES.get(engine.info()["Architecture"], "amd64")
     with mirror.connected() as reader, tempfile.TemporaryFile() as tar:
         found = yield from archive.find(
-            reader, _mirrors(settings), settings.debian_suite, architecture
+            reader,
+            _mirrors(settings),
+            settings.debian_suite,
+            architecture,
+            is_strict=is_strict,
         )
         first = resolve(found.index, ["base-files", "base-passwd", "dpkg", *found.index.essential])
         wanted = {package.name: package for package in [*first, *resolve(found.index, WANTED)]}
@@ -237,12 +253,25 @@ def _engine(settings: Settings) -> Iterator[docker.DockerClient]:
 
 
 @contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
-    """Let one process of this server at a time make images; the lock dies with its holder."""
+def alone(settings: Settings, check: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Let one maker of images at a time go on; the lock dies with its holder.
+
+    `check` is called while others are waited for, and may raise to give up.
+    """
     settings.prepare_home()
     with (settings.home / "stack.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        while not _locked(file):
+            check()
+            time.sleep(LOCK_POLL_SECONDS)
         yield
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _engine_silent(error: Exception) -> EmpireError:

@@ -1,6 +1,7 @@
-"""Serves a folder over HTTP: `static_server.py FOLDER PORT`. Runs inside app images: Python's standard library only.
+"""Serves a folder over HTTP: `static_server.py FOLDER PORT [PAGE]`. Runs inside app images: Python's standard library only.
 
-Conditional requests, 404.html, `/about` for about.html, no folder listings, no dot files.
+Conditional requests, 404.html, `/about` for about.html, no folder listings, no dot files. A PAGE
+is shown, with status 200, for every path that has no file and looks like none.
 """
 
 import signal
@@ -24,6 +25,7 @@ class Site(SimpleHTTPRequestHandler):
     timeout = IDLE_SECONDS
     server_version = "empire-static"
     sys_version = ""
+    page = ""
 
     def send_head(self) -> BytesIO | BinaryIO | None:
         """Answer with the file's head, or with the site's own page for what is not there."""
@@ -32,11 +34,11 @@ class Site(SimpleHTTPRequestHandler):
             return self._missing()
         path = Path(self.translate_path(self.path))
         if path.is_dir() and not (path / "index.html").is_file():
-            return self._missing()
+            return self._other()
         if not path.exists():
             page = path.with_name(f"{path.name}.html")
             if self.path.endswith("/") or not page.is_file():
-                return self._missing()
+                return self._other()
             self.path = f"{urlsplit(self.path).path}.html"
         return super().send_head()
 
@@ -50,6 +52,15 @@ class Site(SimpleHTTPRequestHandler):
         """Log failures only: the router already logs every request."""
         if len(args) > 1 and str(args[1]).startswith("5"):
             super().log_message(format, *args)
+
+    def _other(self) -> BytesIO | BinaryIO | None:
+        """Answer with the page that shows every path, if there is one and a page is asked for."""
+        if not self.page or "." in urlsplit(self.path).path.rpartition("/")[2]:
+            return self._missing()
+        self.path = f"/{self.page}"
+        if not Path(self.translate_path(self.path)).is_file():
+            return self._missing()
+        return super().send_head()
 
     def _missing(self) -> BytesIO:
         page = Path(self.translate_path("/404.html"))
@@ -69,8 +80,9 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
 
-def main(folder: str, port: int) -> None:
+def main(folder: str, port: int, page: str = "") -> None:
     """Serve the folder until SIGTERM or SIGINT."""
+    Site.page = page
     server = Server(("", port), partial(Site, directory=folder))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
@@ -78,4 +90,4 @@ def main(folder: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])

@@ -8,6 +8,7 @@ from buildpacks.dockerfile import BUNDLE, Secret
 from empire.settings import Settings
 
 CA, PIP, UV = Secret("ca", BUNDLE), Secret("pip", "/etc/pip.conf"), Secret("uv", "/etc/uv/uv.toml")
+NPM = Secret("npm", "/root/.npmrc")
 SECRET_MAX_BYTES = 500_000  # BuildKit refuses larger ones
 
 
@@ -20,6 +21,8 @@ def secrets(settings: Settings) -> dict[Secret, bytes]:
     if index := settings.build_pip_index_url:
         found[PIP] = f"[global]\nindex-url = {index}\n".encode()
         found[UV] = f'[[index]]\nurl = "{index}"\ndefault = true\n'.encode()
+    if registry := settings.build_npm_registry:
+        found[NPM] = f"registry={registry}\n".encode()
     return found
 
 

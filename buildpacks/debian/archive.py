@@ -24,18 +24,24 @@ class Archive:
 
 
 def find(
-    reader: Reader, sources: list[AptSource], suite: str, architecture: str
+    reader: Reader,
+    sources: list[AptSource],
+    suite: str,
+    architecture: str,
+    *,
+    is_strict: bool = False,
 ) -> Stream[Archive]:
     """Return the suite from the first mirror that has it, else the one that the machine itself runs.
 
-    Raises Unavailable with the reason of each mirror.
+    Strict is this suite or none. Raises Unavailable with the reason of each mirror.
     """
     if not sources:
         raise errors.no_sources()
     security = next((s.uri for s in sources if s.suite.endswith("-security")), "")
     main = [source for source in sources if "-" not in source.suite]
     refusals: list[str] = []
-    for name in dict.fromkeys([suite, *(source.suite for source in main)]):
+    others = [] if is_strict else [source.suite for source in main]
+    for name in dict.fromkeys([suite, *others]):
         for mirror in dict.fromkeys(source.uri for source in main):
             try:
                 index = Index()

@@ -15,13 +15,12 @@ from buildpacks.dockerfile import Workshop, render
 from buildpacks.plan import Plan
 from buildpacks.stack_facts import Stack
 from buildpacks.tree import Tree
-from buildpacks.versions import Version
 from empire.errors import EmpireError
 from tests.buildpacks.sources import Repository
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 APPS = sorted(path.stem for path in (FIXTURES / "plans").iterdir())
-STACK = Stack("empire/python:3", Version.of("3.13"))
+STACK = Stack.usual()
 
 
 @pytest.mark.parametrize("name", APPS)
@@ -44,5 +43,7 @@ def _shown(plan: Plan) -> str:
     lines += [f"warning: {warning}" for warning in plan.warnings]
     lines += [f"process {name}: {json.dumps(command)}" for name, command in plan.processes.items()]
     if not plan.dockerfile:
-        lines += ["", render(plan, Workshop("empire/python:3")).rstrip()]
+        base = plan.base.image if plan.base else "empire/python:3"
+        bench = plan.workbench.image if plan.workbench else ""
+        lines += ["", render(plan, Workshop(base, bench=bench)).rstrip()]
     return "\n".join(lines) + "\n"

@@ -32,10 +32,14 @@ def site(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def port(site: Path) -> Iterator[int]:
+    yield from serving(site)
+
+
+def serving(site: Path, *more: str) -> Iterator[int]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         number = probe.getsockname()[1]
-    with subprocess.Popen([sys.executable, str(SERVER), str(site), str(number)]) as process:
+    with subprocess.Popen([sys.executable, str(SERVER), str(site), str(number), *more]) as process:
         _wait_for(number, process)
         yield number
         process.terminate()
@@ -106,3 +110,14 @@ def test_one_connection_serves_many(port: int) -> None:
     sock = connection.sock
     assert sock is not None
     connection.close()
+
+
+def test_one_page_may_show_every_path(site: Path) -> None:
+    for port in serving(site, "index.html"):
+        assert ask(port, "/any/where")[::2] == (200, b"home")
+        assert ask(port, "/bare/")[::2] == (200, b"home")
+        assert ask(port, "/about")[2] == b"about"
+        assert ask(port, "/missing.js")[0] == 404
+        assert ask(port, "/.env")[0] == 404
+    for port in serving(site, "gone.html"):
+        assert ask(port, "/any/where")[0] == 404

@@ -1,0 +1,71 @@
+"""Sample apps of each language, built for real, run, and asked over HTTP.
+
+Their languages' images are made here when the engine lacks them, and stay, as on any server.
+"""
+
+import http.client
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from buildpacks.builder import Builder
+from tests.buildpacks.sources import Repository, never, told
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
+
+APPS = Path(__file__).parents[1] / "fixtures" / "apps"
+ANSWERS = {
+    "node-express": "Express on Node.js 24",
+    "node-pnpm": "pnpm 3600000 gone",
+    "node-vite": "<title>Vite</title>",
+    "node-yarn": "pnpm 3600000 gone",
+    "node-yarn-berry": "pnpm 3600000 gone",
+}
+UP_SECONDS = 30
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_app_is_built_and_answers(name: str, builder: Builder, tmp_path: Path) -> None:
+    shutil.copytree(APPS / name, tmp_path / "app", symlinks=True)
+    source = Repository(tmp_path / "app").commit({})
+    story = told(builder.build(source, "1", never))
+    assert ANSWERS[name] in answer(story.image.ref)
+
+
+def answer(image: str, path: str = "/") -> str:
+    """Return what the image's web process says, run as a dyno is: as its user, with a PORT."""
+    container = docker(
+        "run", "--detach", "--label", "empire.test=1", "--env", "PORT=5000",
+        "--publish", "127.0.0.1::5000", image,
+    )  # fmt: skip
+    try:
+        address = docker("port", container, "5000/tcp")
+        return asked(container, int(address.rpartition(":")[2]), path)
+    finally:
+        docker("rm", "--force", container)
+
+
+def asked(container: str, port: int, path: str) -> str:
+    deadline = time.monotonic() + UP_SECONDS
+    while time.monotonic() < deadline:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().read().decode()
+        except (OSError, http.client.HTTPException):
+            assert docker("inspect", "--format", "{{.State.Running}}", container) == "true", docker(
+                "logs", container
+            )
+        finally:
+            connection.close()
+    raise AssertionError(f"no answer: {docker('logs', container)}")
+
+
+def docker(*words: str) -> str:
+    done = subprocess.run(
+        ["docker", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True
+    )
+    return done.stdout.strip()

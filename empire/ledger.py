@@ -46,6 +46,13 @@ class Ledger:
                 found.setdefault(row.app, {})[row.key] = row.text
         return found
 
+    def texts(self, key: str) -> dict[str, str]:
+        """Return the texts of one key, by app."""
+        with self._store.reading() as session:
+            return {
+                row.app: row.text for row in session.exec(select(Entry).where(Entry.key == key))
+            }
+
     def note(self, app: str, entries: Mapping[str, str]) -> None:
         """Remember the entries, all or none; earlier texts of the same keys are replaced."""
         with self._store.writing() as session:

@@ -180,6 +180,8 @@ class Settings(BaseSettings):
     """The listener that takes requests of public apps; with commas where there are several."""
     aws_internal_listener: str = ""
     """The listener that takes requests of internal apps; with commas where there are several."""
+    aws_rules_max: PositiveInt = 100
+    """How many rules a load balancer may have: the account's quota."""
     aws_execution_role: str = ""
     """The role with which ECS pulls images, reads config and writes logs."""
     aws_task_role: str = ""

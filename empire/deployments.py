@@ -235,10 +235,10 @@ def of_app(session: Session, app_id: str, limit: int = 50) -> list[Deployment]:
 
 def makers_of(session: Session, app_id: str) -> dict[int, str]:
     """Return the ids of the deployments that made the app's releases, by version."""
-    query = select(Deployment).where(
+    query = select(Deployment.version, Deployment.id).where(
         Deployment.app_id == app_id, col(Deployment.kind).in_(MAKING_RELEASES)
     )
-    return {row.version: row.id for row in session.exec(query) if row.version}
+    return {version: id_ for version, id_ in session.exec(query) if version}
 
 
 def open_of(session: Session, app_id: str) -> list[Deployment]:

@@ -10,6 +10,9 @@ from sqlmodel.sql.expression import SelectOfScalar
 from empire.deployments import OPEN, Deployment
 from empire.errors import Unavailable
 
+OLDER = aliased(Deployment)
+"""Those ahead in the line. Made once: it copies every column, which takes longer than the query."""
+
 
 class LeaseLost(Unavailable):
     """Another worker carries the deployment now; this one must let go of it."""
@@ -93,11 +96,10 @@ def is_renewal_due(
 
 
 def _claimable(at: float, besides: Collection[int]) -> SelectOfScalar[Deployment]:
-    older = aliased(Deployment)
     waits = exists().where(
-        col(older.app_id) == Deployment.app_id,
-        col(older.number) < Deployment.number,
-        col(older.step).in_(OPEN),
+        col(OLDER.app_id) == Deployment.app_id,
+        col(OLDER.number) < Deployment.number,
+        col(OLDER.step).in_(OPEN),
     )
     return (
         select(Deployment)
@@ -108,4 +110,5 @@ def _claimable(at: float, besides: Collection[int]) -> SelectOfScalar[Deployment
             or_(col(Deployment.step).not_in(OPEN), ~waits),
         )
         .order_by(col(Deployment.number))
+        .limit(1)
     )

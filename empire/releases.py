@@ -3,10 +3,11 @@
 import json
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from empire import formation
 from empire.actors import Actor
@@ -19,6 +20,7 @@ from empire.store import UtcDateTime, new_id, now, store_of, stored
 if TYPE_CHECKING:
     from empire.apps import App
 
+T = TypeVar("T")
 
 CARRIED = ("image", "processes", "health_path", "release_command", "commit")
 
@@ -157,13 +159,13 @@ def find(session: Session, app_id: str, name: str) -> Release:
 def newest(session: Session, app_id: str) -> Release:
     """Return the newest release that did not fail: what the next one builds on."""
     query = select(Release).where(Release.app_id == app_id, Release.status != Status.FAILED)
-    return session.exec(query.order_by(col(Release.version).desc())).first() or _gone(app_id)
+    return session.exec(_last(query)).first() or _gone(app_id)
 
 
 def current(session: Session, app_id: str) -> Release:
     """Return the newest release that succeeded: what runs."""
     query = select(Release).where(Release.app_id == app_id, Release.status == Status.SUCCEEDED)
-    return session.exec(query.order_by(col(Release.version).desc())).first() or _gone(app_id)
+    return session.exec(_last(query)).first() or _gone(app_id)
 
 
 def config_of(session: Session, release: Release) -> dict[str, Secret]:
@@ -174,18 +176,20 @@ def config_of(session: Session, release: Release) -> dict[str, Secret]:
 
 def kept_images(session: Session, app_id: str, count: int) -> frozenset[ImageRef]:
     """Return the images of the newest `count` releases that ran, and of those still on their way."""
-    query = select(Release).where(Release.app_id == app_id, Release.status != Status.FAILED)
-    kept = [release.image for release in session.exec(query.order_by(col(Release.version).desc()))]
-    return frozenset([ImageRef(image) for image in kept if image][:count])
+    query = select(Release.image).where(
+        Release.app_id == app_id, Release.status != Status.FAILED, col(Release.image).is_not(None)
+    )
+    query = query.order_by(col(Release.version).desc()).limit(count)
+    return frozenset(ImageRef(image) for image in session.exec(query) if image)
+
+
+def _last(query: SelectOfScalar[T]) -> SelectOfScalar[T]:
+    return query.order_by(col(Release.version).desc()).limit(1)
 
 
 def _next(session: Session, app: "App", description: str, by: Actor) -> Release:
-    query = (
-        select(Release.version)
-        .where(Release.app_id == app.id)
-        .order_by(col(Release.version).desc())
-    )
-    last = session.exec(query).first() or 0
+    query = select(Release.version).where(Release.app_id == app.id)
+    last = session.exec(_last(query)).first() or 0
     return Release(
         app_id=app.id,
         version=last + 1,

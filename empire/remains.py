@@ -28,7 +28,7 @@ def live_number(session: Session, app_id: str) -> int:
     query = select(Deployment.number).where(
         Deployment.app_id == app_id, Deployment.step == Step.LIVE
     )
-    return session.exec(query.order_by(col(Deployment.number).desc())).first() or 0
+    return session.exec(query.order_by(col(Deployment.number).desc()).limit(1)).first() or 0
 
 
 def live_push_number(session: Session, app_id: str) -> int:
@@ -36,7 +36,7 @@ def live_push_number(session: Session, app_id: str) -> int:
     query = select(Deployment.number).where(
         Deployment.app_id == app_id, Deployment.step == Step.LIVE, Deployment.kind == Kind.PUSH
     )
-    return session.exec(query.order_by(col(Deployment.number).desc())).first() or 0
+    return session.exec(query.order_by(col(Deployment.number).desc()).limit(1)).first() or 0
 
 
 def images_of_open(session: Session, app_id: str) -> frozenset[ImageRef]:

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 
 from empire.manifest import Target
 
-FIRST_PAUSE_SECONDS = 0.010
+FIRST_PAUSE_SECONDS = 0.005
 LAST_PAUSE_SECONDS = 0.100
-GROWTH = 1.1  # half a pause is lost on average: most apps are up before it is long
+GROWTH = 1.03
+"""Half a pause is lost on average: so one is about 3 % of the time that was waited before it."""
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 30.0
 """Long on purpose: an app that works hard on its first request must not get a second one on top."""

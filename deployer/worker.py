@@ -74,7 +74,7 @@ class Worker:
     def stop(self, timeout_seconds: float = 10) -> None:
         """Let go: what is under way stays at its last station and goes on after the next start."""
         self._stopping.set()
-        self._store.bell.ring()
+        self._store.work.ring()
         deadline = time.monotonic() + timeout_seconds
         # The loops first: they may be about to begin another carrier.
         for threads in (self._loops, self._carriers.values()):
@@ -85,12 +85,12 @@ class Worker:
 
     def _claim_loop(self) -> None:
         while not self._stopping.is_set():
-            seen = self._store.bell.rings
+            seen = self._store.work.rings
             try:
                 self._claim_all()
             except Exception:
                 log.exception("claiming failed")
-            self._store.bell.wait(seen, LOOK_SECONDS)
+            self._store.work.wait(seen, LOOK_SECONDS)
 
     def _claim_all(self) -> None:
         while not self._stopping.is_set():
@@ -158,7 +158,7 @@ class Worker:
             self._try_to_let_go(deployment)
         finally:
             del self._carriers[deployment.number or 0]
-            self._store.bell.ring()
+            self._store.work.ring()
 
     def _try_to_let_go(self, deployment: Deployment) -> None:
         try:

@@ -29,7 +29,7 @@ from empire.manifest import Source
 from empire.names import Sha, shown, whole_number
 from empire.releases import Release, Status
 from empire.secrets import Secret
-from empire.store import Store, UtcDateTime, new_id, now, store_of, stored
+from empire.store import Store, UtcDateTime, announce_work, new_id, now, store_of, stored
 
 
 class Step(StrEnum):
@@ -159,6 +159,8 @@ def advance(session: Session, deployment: Deployment, step: Step) -> None:
     deployment.step = step
     deployment.updated_at = now()
     session.add(deployment)
+    if not deployment.is_open:  # whoever waits behind it may move now
+        announce_work(session)
 
 
 def end(

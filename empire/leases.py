@@ -9,6 +9,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from empire.deployments import OPEN, Deployment
 from empire.errors import Unavailable
+from empire.store import announce_work
 
 OLDER = aliased(Deployment)
 """Those ahead in the line. Made once: it copies every column, which takes longer than the query."""
@@ -68,6 +69,7 @@ def release(session: Session, deployment: Deployment) -> None:
     deployment.owner = ""
     deployment.leased_until = 0
     session.add(deployment)
+    announce_work(session)
 
 
 def cancelled(session: Session, owner: str) -> set[int]:

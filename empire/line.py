@@ -19,7 +19,7 @@ from empire.formation import Change
 from empire.manifest import Source
 from empire.releases import Release, Status
 from empire.secrets import Secret
-from empire.store import store_of
+from empire.store import announce_work, store_of
 
 ENTRANCES = {
     Kind.CONFIG: Step.BUILT,
@@ -163,6 +163,7 @@ def _submitted(
         deployment.git_dir, deployment.subject = str(source.git_dir), source.subject
     session.add(deployment)
     session.flush()
+    announce_work(session)
     return deployment
 
 

@@ -1,4 +1,4 @@
-"""The database: sessions that read, sessions that write, and a bell that rings after each write."""
+"""The database: sessions that read, sessions that write, and bells that ring after writes."""
 
 import sqlite3
 import threading
@@ -78,7 +78,10 @@ class Bell:
 
 
 class Store:
-    """The database of one server, with what belongs beside it: key vault, journals, bell, turns."""
+    """The database of one server, with what belongs beside it: key vault, journals, bells, turns.
+
+    `bell` rings after each write, `work` only where a worker may find something to claim.
+    """
 
     def __init__(self, settings: Settings) -> None:
         """Open the database; `migrate` makes or renews its tables."""
@@ -87,6 +90,7 @@ class Store:
         self.vault = Vault(settings.home / "master.key")
         self.journals = Journals(settings.logs / "deployments")
         self.bell = Bell()
+        self.work = Bell()
         self.turns = Turns()
         self.engine = _open(settings.database)
 
@@ -112,6 +116,8 @@ class Store:
             yield session
             session.commit()
         self.bell.ring()
+        if session.info.get("has_work"):
+            self.work.ring()
 
     def close(self) -> None:
         """Close the connections."""
@@ -129,6 +135,11 @@ def store_of(session: Session) -> Store:
     store = session.info["store"]
     assert isinstance(store, Store)
     return store
+
+
+def announce_work(session: Session) -> None:
+    """Let workers look for work as soon as the session's changes are committed."""
+    session.info["has_work"] = True
 
 
 def _open(url: str) -> Engine:

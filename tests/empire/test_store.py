@@ -18,7 +18,7 @@ from empire.apps import App
 from empire.deployments import Deployment, Step
 from empire.errors import Superseded
 from empire.events import Failed, Live
-from empire.store import Bell, Store, store_of
+from empire.store import Bell, Store, announce_work, store_of
 from empire.users import User
 from tests.line import BOUND_SECONDS, Line
 
@@ -47,9 +47,9 @@ def test_what_is_written_is_read_and_what_fails_is_not(any_line: Line) -> None:
     with pytest.raises(RuntimeError), store.writing() as session:  # noqa: PT012
         apps.create(session, "lost", by=any_line.ann)
         raise RuntimeError
-    rings = store.bell.rings
+    rings, works = store.bell.rings, store.work.rings
     any_line.make("kept")
-    assert store.bell.rings == rings + 1
+    assert (store.bell.rings, store.work.rings) == (rings + 1, works)
     with store.reading() as session:
         session.add(User(email="x@example.com", name="X"))
         session.flush()
@@ -188,6 +188,30 @@ def test_a_journal_without_its_end_ends_by_what_the_row_says(any_line: Line) -> 
         deployments.advance(session, row, Step.LIVE)
         row.version = 2
     assert deployments.ending_of(any_line.store, first.id) == Live(2, "")
+
+
+def test_workers_are_called_for_what_they_may_claim_and_for_no_more(any_line: Line) -> None:
+    store = any_line.store
+    any_line.make("hello")
+    rings = store.work.rings
+    first = any_line.push("hello")
+    assert store.work.rings == rings + 1
+    with store.writing() as session:
+        assert leases.claim(session, "worker:1", 0, 30)
+    with store.writing() as session:
+        deployments.advance(
+            session, leases.held(session, first.number or 0, "worker:1"), Step.BUILT
+        )
+    assert store.work.rings == rings + 1
+    with store.writing() as session:
+        leases.release(session, leases.held(session, first.number or 0, "worker:1"))
+    assert store.work.rings == rings + 2
+    any_line.cancel(first)
+    assert store.work.rings == rings + 3
+    with pytest.raises(RuntimeError), store.writing() as session:  # noqa: PT012
+        announce_work(session)
+        raise RuntimeError
+    assert store.work.rings == rings + 3
 
 
 def test_a_bell_wakes_who_waits_and_forgets_nobody() -> None:

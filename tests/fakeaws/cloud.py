@@ -7,7 +7,7 @@ from tests.fakeaws import account
 from tests.fakeaws.definitions import Definitions
 from tests.fakeaws.engine import Engine
 from tests.fakeaws.events import Events
-from tests.fakeaws.operations import refusal
+from tests.fakeaws.operations import Refusal
 from tests.fakeaws.registry import Registry
 from tests.fakeaws.services import Service
 from tests.fakeaws.targets import Targets
@@ -37,7 +37,7 @@ class Cloud:
         """Return the short name of an existing cluster, given its name or ARN."""
         short = (name or "default").rpartition("/")[2]
         if short not in account.ecs().clusters:
-            raise refusal("ClusterNotFoundException", "Cluster not found.")
+            raise Refusal("ClusterNotFoundException", "Cluster not found.")
         return short
 
     def close(self) -> None:

@@ -4,10 +4,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from moto.core.exceptions import ServiceException
-
 from tests.fakeaws import account
-from tests.fakeaws.operations import Fields, Operation, invalid, page, refusal
+from tests.fakeaws.operations import Fields, Operation, Refusal, invalid, page
 
 MAX_BYTES = 64 * 1024
 FARGATE_MEMORY = {
@@ -88,17 +86,17 @@ class Definitions:
         latest = active[-1] if active else None
         found = revisions.get(int(revision)) if revision else latest
         if found is None:
-            raise refusal("ClientException", "Unable to describe task definition.")
+            raise Refusal("ClientException", "Unable to describe task definition.")
         return found
 
     def usable(self, name: str) -> Definition:
         """Return the definition if new tasks may be started from it."""
         try:
             found = self.get(name)
-        except ServiceException:
-            raise refusal("ClientException", "TaskDefinition not found.") from None
+        except Refusal:
+            raise Refusal("ClientException", "TaskDefinition not found.") from None
         if found.status != "ACTIVE":
-            raise refusal("ClientException", "TaskDefinition is inactive")
+            raise Refusal("ClientException", "TaskDefinition is inactive")
         return found
 
     def register(self, wish: Fields) -> Fields:
@@ -155,30 +153,30 @@ class Definitions:
 def _check(fields: Fields) -> None:
     containers = fields.get("containerDefinitions") or []
     if not fields.get("family") or not containers:
-        raise refusal("ClientException", "Container definitions cannot be empty.")
+        raise Refusal("ClientException", "Container definitions cannot be empty.")
     if len(str(fields)) > MAX_BYTES:
-        raise refusal("ClientException", "Actual length: exceeds max length: 65536")
+        raise Refusal("ClientException", "Actual length: exceeds max length: 65536")
     if len(containers) > 1:
-        raise refusal("ClientException", "The simulator runs tasks of one container each.")
+        raise Refusal("ClientException", "The simulator runs tasks of one container each.")
     for name in ("name", "image"):
         if not containers[0].get(name):
-            raise refusal("ClientException", f"Container.{name} should not be null or empty.")
+            raise Refusal("ClientException", f"Container.{name} should not be null or empty.")
     if "FARGATE" in fields.get("requiresCompatibilities", []):
         _check_fargate(fields)
 
 
 def _check_fargate(fields: Fields) -> None:
     if fields.get("networkMode") != "awsvpc":
-        raise refusal("ClientException", "Fargate only supports network mode 'awsvpc'.")
+        raise Refusal("ClientException", "Fargate only supports network mode 'awsvpc'.")
     try:
         cpu, memory = int(fields["cpu"]), int(fields["memory"])
     except (KeyError, ValueError):
         message = "Fargate requires that 'cpu' and 'memory' be defined at the task level."
-        raise refusal("ClientException", message) from None
+        raise Refusal("ClientException", message) from None
     if memory not in FARGATE_MEMORY.get(cpu, ()):
         message = "No Fargate configuration exists for given values: "
-        raise refusal("ClientException", f"{message}{cpu} CPU, {memory} memory.")
+        raise Refusal("ClientException", f"{message}{cpu} CPU, {memory} memory.")
     driver = fields["containerDefinitions"][0].get("logConfiguration", {}).get("logDriver")
     if driver == "awslogs" and not fields.get("executionRoleArn"):
         message = "Fargate requires task definition to have execution role ARN to support log driver awslogs."
-        raise refusal("ClientException", message)
+        raise Refusal("ClientException", message)

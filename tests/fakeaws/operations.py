@@ -5,7 +5,6 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from moto.core.exceptions import ServiceException
 from moto.core.utils import camelcase_to_underscores
 
 Fields = dict[str, Any]
@@ -20,14 +19,17 @@ def attach(responses: type, operations: Mapping[str, Operation]) -> None:
         setattr(responses, camelcase_to_underscores(name), _answering(operation))
 
 
-def refusal(code: str, message: str) -> Exception:
-    """Return the error that AWS answers with."""
-    return ServiceException(code, message)
+class Refusal(Exception):
+    """An error that AWS answers with."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code, self.message, self.status = code, message, status
 
 
-def invalid(message: str) -> Exception:
+def invalid(message: str) -> Refusal:
     """Return what is said of a parameter that cannot be."""
-    return refusal("InvalidParameterException", message)
+    return Refusal("InvalidParameterException", message)
 
 
 def page(wish: Fields, key: str, items: Sequence[Any], size: int = 100, most: int = 100) -> Fields:
@@ -51,8 +53,12 @@ def _position(token: str | None) -> int:
         raise invalid("Invalid token.") from None
 
 
-def _answering(operation: Operation) -> Callable[[Any], str]:
-    def answer(responses: Any) -> str:
-        return json.dumps(operation(json.loads(responses.body or "{}")))
+def _answering(operation: Operation) -> Callable[[Any], tuple[str, dict[str, Any]]]:
+    def answer(responses: Any) -> tuple[str, dict[str, Any]]:
+        try:
+            return json.dumps(operation(json.loads(responses.body or "{}"))), {}
+        except Refusal as refusal:
+            words = {"__type": refusal.code, "message": refusal.message}
+            return json.dumps(words), {"status": refusal.status}
 
     return answer

@@ -10,7 +10,7 @@ from moto.ecr.models import ECRBackend, Image, Repository
 from moto.ecr.responses import ECRResponse
 
 from tests.fakeaws import account
-from tests.fakeaws.operations import Fields, Operation, attach, page, refusal
+from tests.fakeaws.operations import Fields, Operation, Refusal, attach, page
 from tests.fakeaws.registry import Registry
 
 log = structlog.get_logger()
@@ -100,7 +100,7 @@ class Repositories:
 
     def _create_template(self, wish: Fields) -> Fields:
         if wish["prefix"] in self.templates:
-            raise refusal("TemplateAlreadyExistsException", "The template already exists.")
+            raise Refusal("TemplateAlreadyExistsException", "The template already exists.")
         made = {**wish, "createdAt": time.time(), "updatedAt": time.time()}
         self.templates[wish["prefix"]] = made
         return {"registryId": account.ID, "repositoryCreationTemplate": made}
@@ -121,7 +121,7 @@ class Repositories:
 
     def _find(self, prefix: str) -> Fields:
         if prefix not in self.templates:
-            raise refusal("TemplateNotFoundException", "The template does not exist.")
+            raise Refusal("TemplateNotFoundException", "The template does not exist.")
         return self.templates[prefix]
 
 

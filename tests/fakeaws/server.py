@@ -17,6 +17,7 @@ from werkzeug.serving import make_server
 
 from tests.fakeaws import stacks, target_calls
 from tests.fakeaws.cloud import Cloud
+from tests.fakeaws.execution import Execution
 from tests.fakeaws.operations import Fields, attach
 from tests.fakeaws.proxy import Proxy
 from tests.fakeaws.registry import Registry
@@ -62,10 +63,13 @@ class Server:
         self._web.shutdown()
         self._scheduler.close()
         self._proxy.close()
+        self._execution.close()
         self.cloud.close()
 
     def _attach(self) -> None:
-        for calls in (self.cloud.definitions, ServiceCalls(self.cloud), TaskCalls(self.cloud)):
+        tasks = TaskCalls(self.cloud)
+        self._execution = Execution(self.cloud, tasks)
+        for calls in (self.cloud.definitions, ServiceCalls(self.cloud), tasks, self._execution):
             attach(EC2ContainerServiceResponse, calls.operations())
         target_calls.attach(ELBv2Backend, self.cloud.targets)
 

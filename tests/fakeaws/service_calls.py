@@ -2,7 +2,7 @@
 
 from tests.fakeaws import account
 from tests.fakeaws.cloud import Cloud
-from tests.fakeaws.operations import Fields, Operation, invalid, page, refusal
+from tests.fakeaws.operations import Fields, Operation, Refusal, invalid, page
 from tests.fakeaws.services import Service
 from tests.fakeaws.targets import is_used
 
@@ -50,7 +50,7 @@ class ServiceCalls:
         with self._cloud.lock:
             service = self.find(wish.get("cluster"), wish["service"])
             if service.status != "ACTIVE":
-                raise refusal("ServiceNotActiveException", "Service was not ACTIVE.")
+                raise Refusal("ServiceNotActiveException", "Service was not ACTIVE.")
             current = service.primary
             definition = current.definition
             if wish.get("taskDefinition"):
@@ -115,9 +115,9 @@ class ServiceCalls:
         key = self._cloud.cluster(cluster), name.rpartition("/")[2]
         service = self._cloud.services.get(key)
         if service is None:
-            raise refusal("ServiceNotFoundException", "Service not found.")
+            raise Refusal("ServiceNotFoundException", "Service not found.")
         if service.status == "INACTIVE":
-            raise refusal("ServiceNotActiveException", "Service was not ACTIVE.")
+            raise Refusal("ServiceNotActiveException", "Service was not ACTIVE.")
         return service
 
     def _deploy(self, service: Service, definition: str) -> None:

@@ -56,7 +56,10 @@ def wait(
     ] = "",
     app: AppOption = "",
 ) -> None:
-    """Wait until a domain has its certificate, or all of an app have; exits 1 when one gets none."""
+    """Wait until a domain has its certificate.
+
+    Without a domain, until all of the app have theirs. Exits 1 when one gets none.
+    """
     client, app = connect(context), app_of(app)
     names = [hostname] if hostname else [
         one["hostname"] for one in client.list(path("apps", app, "domains"))

@@ -71,6 +71,8 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
 }
 WITH_FOREIGN_WORDS = ("ps:exec", "run", "run:detached")
 """Their options stand before the first word; what follows is for the command that they run."""
+WITH_SERVERS_PARTS = ("bootstrap:aws", "serve")
+AWS_PARTS = ("boto3", "botocore")
 _ALL = {name: entry for group in COMMANDS.values() for name, entry in group.items()}
 
 
@@ -169,14 +171,22 @@ def _function(name: str) -> Callable[..., Any]:
     try:
         found: Callable[..., Any] = getattr(importlib.import_module(module), function)
     except ModuleNotFoundError as error:
-        if name != "serve" or (error.name or "").partition(".")[0] in ("cli", "empire"):
+        if name not in WITH_SERVERS_PARTS or (error.name or "").partition(".")[0] in (
+            "cli",
+            "empire",
+        ):
             raise
-        raise EmpireError(
-            f"The server's parts are not installed here: {error.name} is missing.",
-            why="The plain installation is the client alone.",
-            fix='Install the server: pip install "empire[server]"',
-        ) from None
+        raise _not_installed(error.name or "a part") from None
     return found
+
+
+def _not_installed(missing: str) -> EmpireError:
+    extras = "server,aws" if missing.partition(".")[0] in AWS_PARTS else "server"
+    return EmpireError(
+        f"The server's parts are not installed here: {missing} is missing.",
+        why="The plain installation is the client alone.",
+        fix=f'Install the server: pip install "empire[{extras}]"',
+    )
 
 
 if __name__ == "__main__":

@@ -4,27 +4,23 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
 from apiserver.server import ApiServer
-from buildpacks.builder import Builder
+from buildpacks.builder import Builder as ImageBuilder
 from cli.first_start import welcome
 from deployer.leftovers import Leftovers
-from deployer.local.collector import Collector
-from deployer.local.logs import LocalLogs
-from deployer.local.one_offs import DockerOneOffs
-from deployer.local.registry import LocalRegistry
-from deployer.local.router import CaddyRouter
-from deployer.local.scheduler import DockerScheduler
 from deployer.reconcile import RouteKeeper, reconcile
 from deployer.worker import Worker
 from empire import remains
 from empire.errors import EmpireError
-from empire.platform import Platform
+from empire.names import AppName, Hostname
+from empire.platform import Builder, Platform, Router, Sources
 from empire.settings import Settings
 from empire.store import Store
 from gitserver.repositories import Repositories
@@ -46,8 +42,8 @@ def serve() -> None:
     try:
         settings = Settings.read()
         _log_to_stderr(settings)
-        with running(settings) as store:
-            for line in _greeting(settings, store):
+        with running(settings) as (store, platform):
+            for line in _greeting(settings, store, platform.router):
                 print(line, flush=True)
             ending.wait()
             print("Stopping. Apps that run go on; deployments under way resume at the next start.")
@@ -57,39 +53,22 @@ def serve() -> None:
 
 
 @contextmanager
-def running(settings: Settings) -> Iterator[Store]:
-    """Yield the store of a server of which every part runs; stop them in order at the end."""
+def running(settings: Settings) -> Iterator[tuple[Store, Platform]]:
+    """Yield what a server of which every part runs works with; stop its parts in order at the end."""
     with ExitStack() as parts:
         store = Store(settings)
         parts.callback(store.close)
         store.migrate()
         repositories = Repositories(settings)
-        logs, router = LocalLogs(settings), CaddyRouter(settings)
-        collector = Collector(settings, logs)
-        scheduler = DockerScheduler(settings, before_remove=collector.drain)
-        one_offs = DockerOneOffs(settings, before_remove=collector.drain)
-        platform = Platform(
-            sources=repositories,
-            builder=Builder(settings),
-            registry=LocalRegistry(settings),
-            scheduler=scheduler,
-            router=router,
-            logs=logs,
-            one_offs=one_offs,
-        )
-        parts.callback(scheduler.close)
-        parts.callback(one_offs.close)
+        backend = _backend(settings, parts)
+        platform = backend.platform(repositories, ImageBuilder(settings))
         worker = Worker(store, platform)
         worker.lock()
-        router.ensure_running()
-        collector.start()
-        parts.callback(collector.close)
+        backend.begin()
         _sweep(store, repositories)
         reconcile(store, platform)
-        scheduler.end_visits()
         keeper = RouteKeeper(store, platform)
-        scheduler.watch(keeper.changed)
-        _watch_router(router, parts)
+        backend.watch(keeper.changed)
         for part in (
             keeper,
             Leftovers(store, platform),
@@ -99,7 +78,7 @@ def running(settings: Settings) -> Iterator[Store]:
         ):
             part.start()
             parts.callback(part.stop)
-        yield store
+        yield store, platform
 
 
 def _sweep(store: Store, repositories: Repositories) -> None:
@@ -108,22 +87,35 @@ def _sweep(store: Store, repositories: Repositories) -> None:
     repositories.sweep(owned)
 
 
-def _watch_router(router: CaddyRouter, parts: ExitStack) -> None:
-    stopping = threading.Event()
-    threading.Thread(
-        target=router.watch, args=(stopping,), name="router-watch", daemon=True
-    ).start()
-    parts.callback(stopping.set)
+class Backend(Protocol):
+    """Where apps run."""
+
+    def platform(self, sources: Sources, builder: Builder) -> Platform:
+        """Return all ports together."""
+
+    def begin(self) -> None:
+        """Start what the ports need beside them."""
+
+    def watch(self, changed: Callable[[AppName], None]) -> None:
+        """Tell of every app whose dynos change from now on."""
 
 
-def _greeting(settings: Settings, store: Store) -> Iterator[str]:
+def _backend(settings: Settings, parts: ExitStack) -> Backend:
+    """Return where apps run, importing no other."""
+    from cli.local_backend import LocalBackend
+
+    return LocalBackend(settings, parts)
+
+
+def _greeting(settings: Settings, store: Store, router: Router) -> Iterator[str]:
     yield from welcome(settings, store, Path.home())
     host = settings.listen_host
     yield ""
     yield f"Empire is up. Its state is in {settings.home}."
     yield f"  git   ssh://git@{host}:{settings.ssh_port}"
     yield f"  API   http://{host}:{settings.api_port}"
-    yield f"  apps  http://NAME.{settings.apps_domain}:{settings.http_port}"
+    address = router.url(Hostname(f"name.{settings.apps_domain}"))
+    yield f"  apps  {address.replace('//name.', '//NAME.')}"
     yield ""
     yield "Now, in a repository with an app (for a first one: examples/hello-python):"
     yield "  empire apps:create hello"

@@ -8,10 +8,11 @@ import pytest
 from cli import main
 from empire.errors import EmpireError
 
+SERVER = ("__init__", "serve", "first_start", "bootstrap", "aws_backend", "local_backend")
 LIGHT = [
     f"cli.{file.stem}"
     for file in sorted(Path(main.__file__).parent.glob("*.py"))
-    if file.stem not in ("__init__", "serve", "first_start")
+    if file.stem not in SERVER
 ]
 HEAVY = ("sqlmodel", "fastapi", "docker", "paramiko", "dulwich", "uvicorn", "alembic", "structlog")
 

@@ -8,7 +8,7 @@ import structlog
 
 from deployer.aws import front_errors
 from deployer.aws.account import Account, speaking, tolerating
-from deployer.aws.places import INTERNAL, PUBLIC
+from deployer.aws.places import INTERNAL
 
 log = structlog.get_logger()
 
@@ -189,6 +189,3 @@ def balancer_of(listener: str) -> str:
 def _numbered(name: str, number: int) -> str:
     suffix = f"-{number}"
     return f"{name[: NAME_MAX - len(suffix)].rstrip('-')}{suffix}"
-
-
-__all__ = ["INTERNAL", "PUBLIC", "Front", "Fronts", "balancer_of"]

@@ -1,12 +1,15 @@
 """What tests of the AWS adapters share: an account that lives in this process."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from moto import mock_aws
 
 from deployer.aws.account import Account
 from empire.settings import Settings
+from empire.store import Store
+from tests.deployer.aws.doors import Doors, Make, settings_of
 
 
 @pytest.fixture
@@ -26,3 +29,18 @@ def account(
         made = Account(settings, lambda _service, operation: calls.append(operation))
         yield made
         made.close()
+
+
+@pytest.fixture
+def make_doors(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """Makes the load balancers of one server in an account that only keeps what it is told."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with mock_aws():
+        yield lambda **more: Doors(settings_of(tmp_path, **more), store)
+
+
+@pytest.fixture
+def doors(make_doors: Make) -> Doors:
+    """The load balancers of one server."""
+    return make_doors()

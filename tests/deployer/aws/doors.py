@@ -1,5 +1,6 @@
 """An account with load balancers and zones and nothing else, and what tests ask of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import boto3
 
 from deployer.aws.account import Account
+from deployer.aws.certificates import Certificates
 from deployer.aws.load_balancer import LoadBalancer
+from deployer.aws.router import AwsRouter
 from empire.ledger import Ledger
 from empire.names import AppName, DomainName, Hostname
 from empire.settings import Settings
@@ -15,6 +18,7 @@ from empire.store import Store
 
 NOT_FOUND = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
 SHOP = AppName("shop")
+Make = Callable[..., "Doors"]
 
 
 def hosts(*names: str) -> tuple[Hostname, ...]:
@@ -36,6 +40,8 @@ def settings_of(home: Path, *, tls: bool = False, **more: Any) -> Settings:
         "aws_vpc": vpc,
         "aws_public_listener": _listener(elb, "public", subnets, group["GroupId"], tls=tls),
         "aws_internal_listener": _listener(elb, "internal", subnets, group["GroupId"], tls=False),
+        "aws_public_zone": _zone("example.com"),
+        "aws_private_zone": _zone("empire.internal", vpc),
         "aws_internal_domain": "empire.internal",
         "apps_domain": "apps.example.com",
         "backend": "aws",
@@ -59,6 +65,8 @@ class Doors:
         self.account = Account(self.settings, lambda _, operation: self.calls.append(operation))
         self.ledger = Ledger(self.store)
         self.load_balancer = LoadBalancer(self.account, self.ledger)
+        self.certificates = Certificates(self.account, self.store, self.load_balancer)
+        self.router = AwsRouter(self.account, self.load_balancer, self.certificates)
         self.elb = client("elbv2")
 
     def rules(self, listener: str = "") -> dict[int, tuple[tuple[str, ...], str]]:
@@ -79,6 +87,20 @@ class Doors:
         rules = self.rules(listener).values()
         return sorted(name for names, kind in rules if kind == "forward" for name in names)
 
+    def records(self, zone: str = "") -> dict[tuple[str, str], str]:
+        """Return where each record leads, by name and type; not those that each zone has."""
+        zone = zone or self.settings.aws_public_zone
+        found = client("route53").list_resource_record_sets(HostedZoneId=zone)
+        return {
+            (row["Name"].rstrip(".").replace("\\052", "*"), row["Type"]): row["AliasTarget"][
+                "DNSName"
+            ]
+            if "AliasTarget" in row
+            else row["ResourceRecords"][0]["Value"]
+            for row in found["ResourceRecordSets"]
+            if row["Type"] not in ("NS", "SOA")
+        }
+
     def target_groups(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.elb.describe_target_groups()["TargetGroups"]
         return found
@@ -92,6 +114,12 @@ class Doors:
         """Return the calls since the last look."""
         taken, self.calls[:] = list(self.calls), []
         return taken
+
+
+def _zone(name: str, vpc: str = "") -> str:
+    more = {"VPC": {"VPCRegion": "us-east-1", "VPCId": vpc}} if vpc else {}
+    made = client("route53").create_hosted_zone(Name=name, CallerReference=name, **more)
+    return str(made["HostedZone"]["Id"]).rpartition("/")[2]
 
 
 def _listener(elb: Any, kind: str, subnets: list[str], group: str, *, tls: bool) -> str:

@@ -1,35 +1,17 @@
 """Apps on load balancers, in an account that keeps what it is told."""
 
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from moto import mock_aws
 
 from deployer.aws.load_balancer import LoadBalancer
 from empire.errors import InvalidInput, TooMuch
 from empire.names import AppName
 from empire.store import Store
-from tests.deployer.aws.doors import SHOP, Doors, hosts, settings_of
+from tests.deployer.aws.doors import SHOP, Doors, Make, hosts
 
 FIRST = ["CreateTargetGroup", "ModifyTargetGroupAttributes", "CreateRule"]
-Make = Callable[..., Doors]
-
-
-@pytest.fixture
-def make(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    """Make the doors of one server."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    with mock_aws():
-        yield lambda **more: Doors(settings_of(tmp_path, **more), store)
-
-
-@pytest.fixture
-def doors(make: Make) -> Doors:
-    return make()
 
 
 def test_a_first_deployment_costs_three_calls_and_the_next_none(doors: Doors) -> None:
@@ -241,8 +223,8 @@ def test_apps_that_come_at_once_do_not_disturb_each_other(doors: Doors, store: S
     assert len(doors.target_groups()) == len(apps)
 
 
-def test_another_load_balancer_is_made_when_one_is_full_and_goes_again(make: Make) -> None:
-    doors = make(tls=True, aws_rules_max=7)
+def test_another_load_balancer_is_made_when_one_is_full_and_goes_again(make_doors: Make) -> None:
+    doors = make_doors(tls=True, aws_rules_max=7)
     apps = [AppName(f"app-{number}") for number in range(5)]
     for name in apps:
         doors.load_balancer.ensure(name, hosts(f"{name}.apps.example.com"), False)
@@ -326,7 +308,7 @@ def quota(doors: Doors, most: int) -> None:
     client.meta.events.register("before-call.elastic-load-balancing-v2.CreateRule", judge)
 
 
-def test_without_a_listener_people_are_told(make: Make) -> None:
-    doors = make(aws_public_listener="")
+def test_without_a_listener_people_are_told(make_doors: Make) -> None:
+    doors = make_doors(aws_public_listener="")
     with pytest.raises(InvalidInput, match="knows no public load balancer"):
         doors.load_balancer.ensure(SHOP, hosts("shop.apps.example.com"), False)

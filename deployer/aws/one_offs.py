@@ -12,10 +12,10 @@ from botocore.exceptions import ClientError
 from deployer.aws import run_definition, run_errors, run_record
 from deployer.aws.account import Account, code_of, speaking, text_of, tolerating
 from deployer.aws.config_secret import ConfigSecret
+from deployer.aws.exec import Session, Visit, opened
 from deployer.aws.follow import Follow
 from deployer.aws.run_record import KEY, Record, Row
 from deployer.aws.task_view import TaskView
-from deployer.aws.exec import Session, Visit, opened
 from empire.errors import EmpireError, ReleaseFailed
 from empire.events import Stream
 from empire.ledger import Ledger

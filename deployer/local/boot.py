@@ -7,24 +7,20 @@ from contextlib import suppress
 import requests
 from docker.errors import APIError, NotFound
 
+from deployer import last_words
 from deployer.local import containers, errors, listeners
 from deployer.local.engine import Engine, explained, speaking
 from deployer.local.health import Findings, pauses, probe
 from deployer.local.places import Place, creation
 from deployer.local.rows import Row, is_up_before, target
 from deployer.local.watch import Watch
-from empire.events import masked
 from empire.manifest import Target
 from empire.settings import Settings
 
 NAME_TAKEN = 409
-LAST_LINES = 20
-LONGEST_LINE = 500
 LOOK_SECONDS = 2.0
 """How often to look at a container whose end was not reported."""
 ENGINE_AWAY_SECONDS = 0.5
-SHORTEST_SECRET = 8
-"""Shorter values of config vars, and plain words, are no secrets; hiding them garbles the output."""
 
 
 class Boot:
@@ -209,10 +205,5 @@ class Boot:
         )
 
     def _last_lines(self) -> list[str]:
-        written = self._engine.api.logs(self.container, tail=LAST_LINES)
-        text = written.decode("utf-8", "replace")
-        for secret in self.place.manifest.env.values():
-            value = secret.reveal()
-            if len(value) >= SHORTEST_SECRET and not value.isalpha():
-                text = text.replace(value, str(secret))
-        return [masked(line)[:LONGEST_LINE] for line in text.splitlines()]
+        written = self._engine.api.logs(self.container, tail=last_words.LINES)
+        return last_words.cleaned(written.decode("utf-8", "replace"), self.place.manifest.env)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from deployer import last_words
 from empire.errors import (
     Cancelled,
     Conflict,
@@ -13,11 +14,6 @@ from empire.errors import (
     Unavailable,
 )
 from empire.settings import Settings
-
-SHELL_EXIT_CODES = {
-    126: "The command was found but cannot be executed. Is the file executable?",
-    127: "The command was not found in the image. Is it spelled right, and is its package installed?",
-}
 
 
 def no_engine(reason: str) -> Unavailable:
@@ -56,8 +52,8 @@ def exited(
         fix = "Let it use less memory or give its process type a larger size."
     else:
         what = f"{dyno} exited with code {exit_code} while it started."
-        fix = SHELL_EXIT_CODES.get(exit_code, "The reason is most likely in its last lines.")
-    return StartFailed(what, why=last_lines(lines), fix=fix)
+        fix = last_words.advice(exit_code)
+    return StartFailed(what, why=last_words.told(lines), fix=fix)
 
 
 def one_off_gone(name: str) -> NotFound:
@@ -92,7 +88,7 @@ def unanswered(
     """Return the error for a dyno that runs but never became healthy."""
     return StartFailed(
         f"{dyno} did not become healthy within {seconds:g} seconds.",
-        why="\n".join(part for part in (probes, last_lines(lines)) if part),
+        why="\n".join(part for part in (probes, last_words.told(lines)) if part),
         fix=diagnosis or "Let it listen on 0.0.0.0 at the port that the PORT variable names.",
     )
 
@@ -146,10 +142,3 @@ def router_failed(text: str, settings: Settings) -> Unavailable:
         why=detail or "It ended without a word.",
         fix=f"Look into {settings.logs / 'router.out'} and {settings.logs / 'caddy.log'}.",
     )
-
-
-def last_lines(lines: Sequence[str]) -> str:
-    """Return what a dyno wrote at last, as it stands under an error."""
-    if not lines:
-        return "It wrote nothing."
-    return "\n".join(("Its last lines:", *(f"  {line}" for line in lines)))

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from empire.settings import Settings
+from tests.contracts.aws_lab import AwsLab
 from tests.contracts.labs import FakeLab, Lab, LocalLab
 
+LABS = ["fake", *(pytest.param(name, marks=pytest.mark.docker) for name in ("local", "aws"))]
 
-@pytest.fixture(params=["fake", pytest.param("local", marks=pytest.mark.docker)])
+
+@pytest.fixture(params=LABS)
 def lab(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Lab]:
     """The adapters under test, alone on their platform."""
     made = _lab(request, settings)
@@ -20,4 +23,8 @@ def _lab(request: pytest.FixtureRequest, settings: Settings) -> Lab:
     if request.param == "fake":
         return FakeLab()
     engine, image = request.getfixturevalue("engine"), request.getfixturevalue("obedient")
-    return LocalLab(settings, engine, image)
+    if request.param == "local":
+        return LocalLab(settings, engine, image)
+    simulated = request.getfixturevalue("simulator").settings()
+    account = {name.removeprefix("EMPIRE_").lower(): text for name, text in simulated.items()}
+    return AwsLab(settings.model_copy(update=account), engine, image)

@@ -143,8 +143,6 @@ def _follow(cloud: Cloud, task: Task, stream: str) -> None:
 
 def _end(cloud: Cloud, task: Task, code: str = "", reason: str = "") -> None:
     """Let the task be STOPPED, for this reason unless another one was given before."""
-    if task.container:
-        cloud.engine.remove(task)
     now = time.time()
     with cloud.lock:
         task.desired_status = "STOPPED"
@@ -152,4 +150,6 @@ def _end(cloud: Cloud, task: Task, code: str = "", reason: str = "") -> None:
             task.stop_code, task.stopped_reason = code, reason
         task.stopping_at = task.stopping_at or now
         change(cloud, task, last_status="DEPROVISIONING")
-        change(cloud, task, last_status="STOPPED", stopped_at=now)
+    if task.container:
+        cloud.engine.remove(task)
+    change(cloud, task, last_status="STOPPED", stopped_at=now)

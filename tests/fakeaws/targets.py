@@ -185,8 +185,11 @@ class Targets:
         delay = (
             float(settings.attributes["deregistration_delay.timeout_seconds"]) if settings else 0
         )
-        end = time.monotonic() + delay
-        while target.in_flight and time.monotonic() < end:
+        # A target stays draining for the whole delay, even one that has nothing in flight any more,
+        # and ECS waits for that. Requests in flight run on our clock, not on the simulator's.
+        now = time.monotonic()
+        least, end = now + delay / self._pace, now + delay
+        while time.monotonic() < (end if target.in_flight else least):
             time.sleep(DRAIN_LOOK_SECONDS)
         self._forget(target)
 

@@ -11,6 +11,7 @@ from deployer.local.router import CaddyRouter
 from empire.names import AppName, Hostname
 from empire.platform import Router
 from tests.backend import Backend, ask
+from tests.contracts.filled_router import filled_router
 from tests.deployer.local.conftest import router_settings
 from tests.fakes import FakeRouter
 
@@ -44,10 +45,24 @@ def caddy(home: Path) -> tuple[Router, Visit]:
     return router, visit
 
 
-@pytest.fixture(params=["fake", "caddy"])
+def aws(router: Router, port: int) -> tuple[Router, Visit]:
+    def visit(hostname: Hostname) -> str:
+        status, body = ask(port, hostname)
+        return body if status == 200 else ""
+
+    return router, visit
+
+
+@pytest.fixture(params=["fake", "caddy", pytest.param("aws", marks=pytest.mark.docker)])
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Router, Visit]]:
     if request.param == "fake":
         yield fake()
+        return
+    if request.param == "aws":
+        simulator = request.getfixturevalue("simulator")
+        router = filled_router(simulator, request.getfixturevalue("store"))
+        yield aws(router, simulator.alb_port)
+        router.close()
         return
     try:
         yield caddy(tmp_path)

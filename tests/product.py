@@ -217,11 +217,13 @@ class Product:
         if not (self.home / "instance").exists():
             return
         shutdown(self.home)
-        with _engine() as engine, contextlib.suppress(docker.errors.APIError):
+        with _engine() as engine:
             for container in self.containers():
-                engine.api.remove_container(container, force=True)
+                with contextlib.suppress(docker.errors.APIError):  # it is ending by itself
+                    engine.api.remove_container(container, force=True)
             for image in self.images():
-                engine.api.remove_image(image, force=True)
+                with contextlib.suppress(docker.errors.APIError):
+                    engine.api.remove_image(image, force=True)
 
     def _prepare_person(self) -> None:
         person = self.folder / "person"

@@ -64,8 +64,7 @@ def _submit(
     wished = {key: None if value is None else Secret(value) for key, value in changes.items()}
     with call.store.writing() as session:
         app = call.app(session, name, Permission.OPERATE)
-        config = config_vars.applied(config_vars.of(session, app), wished)
-        deployment = config_vars.change(session, app, wished, message, by=call.actor)
+        config, deployment = config_vars.change(session, app, wished, message, by=call.actor)
     return _revealed(config), deployment
 
 

@@ -8,6 +8,7 @@ from empire.apps import App
 from empire.deployments import Deployment, Kind
 from empire.errors import InvalidInput
 from empire.names import ConfigName
+from empire.releases import Release
 from empire.secrets import Secret
 
 MAX_BYTES = 32 * 1024  # of all names and values together, as on Heroku
@@ -16,32 +17,31 @@ RESERVED = "EMPIRE_"
 
 def of(session: Session, app: App) -> dict[str, Secret]:
     """Return the app's config vars by name, with the changes that are still on their way."""
-    config = releases.config_of(session, releases.newest(session, app.id))
-    for moving in deployments.open_of(session, app.id):
-        if moving.kind == Kind.CONFIG and not moving.is_cancelled:
-            config = applied(config, deployments.change_of(session, moving))
-    return dict(sorted(config.items()))
+    newest, moving = releases.newest(session, app.id), deployments.open_of(session, app.id)
+    return _expected(session, newest, moving)
 
 
 def change(
     session: Session, app: App, changes: dict[str, Secret | None], message: str = "", *, by: Actor
-) -> Deployment | None:
-    """Set vars, or remove those whose value is None; return the deployment that carries it.
+) -> tuple[dict[str, Secret], Deployment | None]:
+    """Set vars, or remove those whose value is None; return all, and what carries the change.
 
-    The message, if any, describes the release instead of the names. None comes back when nothing changes, or when the app has no image yet: then the new config
-    waits in a release of its own for the first push. Raises InvalidInput.
+    The message, if any, describes the release instead of the names. There is no deployment when
+    nothing changes, or when the app has no image yet: then the new config waits in a release of its
+    own for the first push. Raises InvalidInput.
     """
-    config = of(session, app)
+    newest, moving = releases.newest(session, app.id), deployments.open_of(session, app.id)
+    config = _expected(session, newest, moving)
     changes = {name: value for name, value in changes.items() if config.get(name) != value}
     if not changes:
-        return None
+        return config, None
     merged = _checked(applied(config, changes))
     description = message or described(changes)
     record(session, by, "config:set", app.name, described(changes))
-    if releases.newest(session, app.id).image or deployments.open_of(session, app.id):
-        return line.submit_config(session, app, changes, description, by=by)
+    if newest.image or moving:
+        return merged, line.submit_config(session, app, changes, description, by=by)
     releases.of_config(session, app, merged, description, by=by)
-    return None
+    return merged, None
 
 
 def applied(config: dict[str, Secret], changes: dict[str, Secret | None]) -> dict[str, Secret]:
@@ -57,6 +57,15 @@ def described(changes: dict[str, Secret | None]) -> str:
     parts = ["Set " + ", ".join(kept)] if kept else []
     parts += ["Remove " + ", ".join(gone)] if gone else []
     return " and ".join(parts) + " config vars"
+
+
+def _expected(session: Session, newest: Release, moving: list[Deployment]) -> dict[str, Secret]:
+    """Return the config as it is when the deployments that move now are live."""
+    config = releases.config_of(session, newest)
+    for deployment in moving:
+        if deployment.kind == Kind.CONFIG and not deployment.is_cancelled:
+            config = applied(config, deployments.change_of(session, deployment))
+    return dict(sorted(config.items()))
 
 
 def _checked(config: dict[str, Secret]) -> dict[str, Secret]:

@@ -103,7 +103,8 @@ class Line:
         """Change config vars; None removes one."""
         wished = {name: None if text is None else Secret(text) for name, text in changes.items()}
         with self.store.writing() as session:
-            return config_vars.change(session, apps.find(session, app), wished, by=self.ann)
+            found = apps.find(session, app)
+            return config_vars.change(session, found, wished, by=self.ann)[1]
 
     def destroy(self, app: str) -> Deployment:
         """Submit the end of the app."""

@@ -47,7 +47,8 @@ def test_what_changes_nothing_makes_no_release(store: Store, ann: Actor, app: Ap
     with store.writing() as session:
         config_vars.change(session, app, {"A": Secret("1")}, by=ann)
         before = len(releases.of_app(session, app.id))
-        assert config_vars.change(session, app, {"A": Secret("1"), "B": None}, by=ann) is None
+        same = config_vars.change(session, app, {"A": Secret("1"), "B": None}, by=ann)
+        assert same == ({"A": Secret("1")}, None)
         assert len(releases.of_app(session, app.id)) == before
 
 

@@ -16,6 +16,8 @@ ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
 }
 IN_FLIGHT = 256  # requests ahead of answers: 256 lines of 41 bytes fit any pipe, so none blocks
+CHUNK = 1 << 18
+AHEAD_BYTES = 1 << 20  # git reads on while what it gave is being sent
 
 
 class Objects:
@@ -51,7 +53,8 @@ class Objects:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                bufsize=1 << 18,
+                bufsize=CHUNK,
+                pipesize=AHEAD_BYTES,
                 env=ENVIRONMENT,
             )
         return self._reader
@@ -63,7 +66,7 @@ def _object(stdout: IO[bytes], oid: str) -> Iterator[bytes]:
         raise errors.unreadable_objects(oid)
     left = int(header[2])
     while left:
-        chunk = stdout.read(min(left, 1 << 18))
+        chunk = stdout.read(min(left, CHUNK))
         if not chunk:
             raise errors.unreadable_objects(oid)
         left -= len(chunk)

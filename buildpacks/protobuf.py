@@ -89,6 +89,8 @@ def _read_varint(content: bytes, at: int) -> tuple[int, int]:
 
 
 def _varint(value: int) -> bytes:
+    if value < 0x80:
+        return value.to_bytes()
     encoded = bytearray()
     while value > 0x7F:
         encoded.append(value & 0x7F | 0x80)

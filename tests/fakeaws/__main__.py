@@ -20,6 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.fakeaws", description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="where images are kept")
     parser.add_argument("--port", type=int, default=0, help="of the API; 0 is any")
+    parser.add_argument("--alb-port", type=int, default=0, help="of the public load balancer")
     parser.add_argument("--pace", type=float, default=10, help="times faster than AWS's clocks")
     parser.add_argument("--tied", action="store_true", help="end when standard input ends")
     wish = parser.parse_args()
@@ -34,7 +35,7 @@ def main() -> None:
 
     from tests.fakeaws.server import Server  # reads the environment when imported
 
-    server = Server(wish.folder.resolve(), wish.port, wish.pace)
+    server = Server(wish.folder.resolve(), wish.port, wish.alb_port, wish.pace)
     sys.stdout.write(json.dumps(server.facts()) + "\n")
     sys.stdout.flush()
     end.wait()

@@ -35,7 +35,7 @@ def trip(cloud: Cloud, service: Service) -> None:
     service.say(f"(deployment {primary.id}) deployment failed: tasks failed to start.")
     primary.settle("FAILED", reason)
     cloud.events.deployment(service.arn, primary.id, "FAILED", reason)
-    if breaker["rollback"] and service.last_good and not primary.started_by_rollback_of:
+    if breaker["rollback"] and service.last_good and not primary.rolls_back:
         roll_back(cloud, service)
     else:
         primary.is_stalled = True
@@ -46,6 +46,7 @@ def roll_back(cloud: Cloud, service: Service) -> None:
     failed = service.primary
     target = _again(service)
     failed.status = "ACTIVE"
+    failed.rolled_back_to = target
     failed.reason = f"ECS deployment circuit breaker: rolling back to deploymentId {target.id}."
     service.say(f"rolling back to deployment {target.id}.")
     cloud.events.deployment(service.arn, target.id, "IN_PROGRESS", target.reason)
@@ -62,7 +63,7 @@ def _again(service: Service) -> Deployment:
             service.deployments.remove(older)
             service.deployments.insert(0, older)
             older.status, older.rollout_state = "PRIMARY", "IN_PROGRESS"
-            older.started_by_rollback_of = failed.id
+            older.rolls_back = failed.id
             older.reason = f"ECS deployment {older.id} in progress."
             return older
     return service.deploy(definition, rolls_back=failed.id)

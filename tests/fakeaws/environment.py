@@ -110,5 +110,5 @@ def _queue(sqs: Any, events: Any) -> str:
 
 def _template(ecr: Any) -> None:
     ecr.create_repository_creation_template(
-        prefix=f"{PREFIX}/", appliedFor=["CREATE_ON_PUSH"], imageTagMutability="MUTABLE"
+        prefix=PREFIX, appliedFor=["CREATE_ON_PUSH"], imageTagMutability="MUTABLE"
     )

@@ -95,6 +95,10 @@ class Head:
         ]
         return self._with(dropped, more)
 
+    def passed(self) -> bytes:
+        """Return the head for a place that is not the target of a load balancer."""
+        return self._with(HOP, [(b"Connection", b"close")])
+
     def returned(self, *, keeps_alive: bool) -> bytes:
         """Return the answer's head as the client gets it."""
         return self._with(HOP, [(b"Connection", b"keep-alive" if keeps_alive else b"close")])

@@ -38,21 +38,26 @@ notifications:
 
 
 class Registry:
-    """One docker-registry process; it tells `listener`, a URL, of every push."""
+    """One docker-registry process; it tells `listener`, a URL, of every push.
+
+    `place` is where it listens, `host` what images are named after: the door in front of it.
+    """
 
     def __init__(self, folder: Path, listener: str) -> None:
         program = shutil.which("docker-registry")
         if program is None:
             raise FileNotFoundError("docker-registry is missing. Run scripts/setup dev.")
         self.login = {"username": "AWS", "password": f"{account.ID}-auth-token"}
-        self.host = f"127.0.0.1:{_free_port()}"
+        self.place = "127.0.0.1", _free_port()
+        inner = f"{self.place[0]}:{self.place[1]}"
+        self.host = inner
         folder.mkdir(parents=True, exist_ok=True)
         hashed = bcrypt.hashpw(self.login["password"].encode(), bcrypt.gensalt(4)).decode()
         (folder / "htpasswd").write_text(f"AWS:{hashed}\n")
         secret = secrets.token_hex(16)
-        config = CONFIG.format(folder=folder, host=self.host, secret=secret, listener=listener)
+        config = CONFIG.format(folder=folder, host=inner, secret=secret, listener=listener)
         (folder / "config.yml").write_text(config)
-        self._web = httpx.Client(base_url=f"http://{self.host}", auth=("AWS", self._password))
+        self._web = httpx.Client(base_url=f"http://{inner}", auth=("AWS", self._password))
         with (folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 [program, "serve", str(folder / "config.yml")], stdout=log, stderr=log, env={}

@@ -24,7 +24,7 @@ class Repositories:
         self._registry = registry
         self.templates: dict[str, Fields] = {}
         attach(ECRResponse, self.operations())
-        _name_repositories_after(registry.host)
+        _name_repositories_after(registry)
         _delete_for_real(registry)
 
     def operations(self) -> dict[str, Operation]:
@@ -129,8 +129,8 @@ def _basic(user: str, password: str) -> str:
     return b64encode(f"{user}:{password}".encode()).decode()
 
 
-def _name_repositories_after(host: str) -> None:
-    uri = property(lambda repository: f"{host}/{repository.name}", lambda *_: None)
+def _name_repositories_after(registry: Registry) -> None:
+    uri = property(lambda repository: f"{registry.host}/{repository.name}", lambda *_: None)
     setattr(Repository, "uri", uri)  # noqa: B010
 
 

@@ -141,7 +141,7 @@ def _conclude(cloud: Cloud, service: Service) -> bool:
     if not is_complete(service, lambda task: is_well(cloud, task)):
         return False
     primary.settle("COMPLETED", f"ECS deployment {primary.id} completed.")
-    primary.failed_tasks = 0
+    primary.failed_tasks, primary.rolls_back = 0, ""
     service.last_good = (primary.definition, primary.settings)
     service.say(f"(deployment {primary.id}) deployment completed.")
     cloud.events.deployment(service.arn, primary.id, "COMPLETED", primary.reason)

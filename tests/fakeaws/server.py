@@ -8,6 +8,7 @@ from typing import Any
 
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.elbv2.models import ELBv2Backend
+from moto.logs.responses import LogsResponse
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
     MotoRequestHandler,
@@ -15,16 +16,20 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import make_server
 
-from tests.fakeaws import stacks, target_calls
+from tests.fakeaws import log_calls, quotas, stacks, target_calls
 from tests.fakeaws.cloud import Cloud
+from tests.fakeaws.deployment_calls import DeploymentCalls
 from tests.fakeaws.execution import Execution
 from tests.fakeaws.operations import Fields, attach
-from tests.fakeaws.proxy import Proxy
+from tests.fakeaws.proxy import Balancers, Loop
 from tests.fakeaws.registry import Registry
+from tests.fakeaws.registry_gate import Gate
 from tests.fakeaws.repositories import Repositories
 from tests.fakeaws.scheduler import Scheduler
 from tests.fakeaws.service_calls import ServiceCalls
+from tests.fakeaws.tag_calls import TagCalls
 from tests.fakeaws.task_calls import TaskCalls
+from tests.fakeaws.throttle import ROUTE53_PATH, Throttle
 
 CONTROL = "/simulator/"
 
@@ -32,9 +37,10 @@ CONTROL = "/simulator/"
 class Server:
     """Serves until it is closed. `pace` says how many times faster than AWS its clocks run."""
 
-    def __init__(self, folder: Path, port: int = 0, pace: float = 10) -> None:
+    def __init__(self, folder: Path, port: int = 0, alb_port: int = 0, pace: float = 10) -> None:
         app = DomainDispatcherApplication(create_backend_app)
-        self._front = _Front(app, self._control)
+        self._throttle = Throttle()
+        self._front = _Front(app, self._control, self._throttle)
         self._web = make_server(
             "127.0.0.1", port, self._front, threaded=True, request_handler=_Quiet
         )
@@ -43,7 +49,10 @@ class Server:
         self.cloud = Cloud(registry, pace)
         self._repositories = Repositories(registry)
         stacks.install(self._repositories.templates)
-        self._proxy = Proxy(self.cloud.targets)
+        self._loop = Loop()
+        self._balancers = Balancers(self._loop, self.cloud.targets, alb_port)
+        gate = self._loop.listen(lambda streams: Gate(streams, self._repositories, registry.place))
+        registry.host = f"127.0.0.1:{gate}"
         self._scheduler = Scheduler(self.cloud)
         self._attach()
         threading.Thread(target=self._web.serve_forever, name="api", daemon=True).start()
@@ -54,23 +63,28 @@ class Server:
             "id": self.cloud.id,
             "endpoint": self.endpoint,
             "registry": self.cloud.registry.host,
-            "alb_port": self._proxy.public,
-            "internal_port": self._proxy.internal,
+            "alb_port": self._balancers.public,
+            "internal_port": self._balancers.internal,
         }
 
     def close(self) -> None:
         """Stop all and remove the containers."""
         self._web.shutdown()
         self._scheduler.close()
-        self._proxy.close()
+        self._loop.close()
         self._execution.close()
         self.cloud.close()
 
     def _attach(self) -> None:
         tasks = TaskCalls(self.cloud)
         self._execution = Execution(self.cloud, tasks)
-        for calls in (self.cloud.definitions, ServiceCalls(self.cloud), tasks, self._execution):
+        services = ServiceCalls(self.cloud)
+        deployments = DeploymentCalls(self.cloud, services)
+        parts = (self.cloud.definitions, services, deployments, tasks, self._execution)
+        for calls in (*parts, TagCalls(self.cloud)):
             attach(EC2ContainerServiceResponse, calls.operations())
+        attach(LogsResponse, log_calls.operations())
+        quotas.hold()
         target_calls.attach(ELBv2Backend, self.cloud.targets)
 
     def _control(self, path: str, body: bytes) -> Fields:
@@ -79,20 +93,27 @@ class Server:
             self._repositories.note(body)
             return {}
         if path == "listeners":
-            return self._proxy.ports()
-        if path == "facts":
-            return self.facts()
+            return self._balancers.ports()
+        if path == "throttle":
+            self._throttle.switch(json.loads(body))
+            return {}
+        if path == "refused":
+            return dict(self._throttle.refused)
         raise KeyError(path)
 
 
 class _Front:
     """Gives the simulator's own paths to it and all others to moto."""
 
-    def __init__(self, moto: Any, control: Callable[[str, bytes], Fields]) -> None:
-        self._moto, self._control = moto, control
+    def __init__(
+        self, moto: Any, control: Callable[[str, bytes], Fields], throttle: Throttle
+    ) -> None:
+        self._moto, self._control, self._throttle = moto, control, throttle
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
+        if self._throttle.refuses(environ.get("HTTP_X_AMZ_TARGET", ""), path):
+            return _refused(path, start_response)
         if not path.startswith(CONTROL):
             answer: Iterable[bytes] = self._moto(environ, start_response)
             return answer
@@ -104,6 +125,15 @@ class _Front:
             return []
         start_response("200 OK", [("Content-Type", "application/json")])
         return [text]
+
+
+def _refused(path: str, start_response: Any) -> Iterable[bytes]:
+    if path.startswith(ROUTE53_PATH):
+        start_response("400 Bad Request", [("Content-Type", "text/xml")])
+        error = "<Type>Sender</Type><Code>Throttling</Code><Message>Rate exceeded</Message>"
+        return [f"<ErrorResponse><Error>{error}</Error></ErrorResponse>".encode()]
+    start_response("400 Bad Request", [("Content-Type", "application/x-amz-json-1.1")])
+    return [json.dumps({"__type": "ThrottlingException", "message": "Rate exceeded"}).encode()]
 
 
 class _Quiet(MotoRequestHandler):

@@ -28,7 +28,8 @@ class Deployment:
 
     definition: Definition
     settings: Fields
-    started_by_rollback_of: str = ""
+    rolls_back: str = ""
+    rolled_back_to: "Deployment | None" = None
     number: str = field(default_factory=lambda: str(uuid.uuid4().int)[:19])
     status: str = "PRIMARY"
     rollout_state: str = "IN_PROGRESS"

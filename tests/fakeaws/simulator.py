@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import boto3
 import httpx
+from botocore.config import Config
 
 from tests.fakeaws.environment import prepare
 
@@ -23,9 +24,10 @@ class Simulator:
     balancers' data planes on 127.0.0.1 (send `Host:`); `registry` is ECR's, `host:port`.
     """
 
-    def __init__(self, folder: Path, *, port: int = 0, pace: float = 10) -> None:
+    def __init__(self, folder: Path, *, port: int = 0, alb_port: int = 0, pace: float = 10) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        arguments = ["--folder", str(folder), "--port", str(port), "--pace", str(pace), "--tied"]
+        arguments = ["--folder", str(folder), "--pace", str(pace), "--tied"]
+        arguments += ["--port", str(port), "--alb-port", str(alb_port)]
         self._log = (folder / "simulator.log").open("wb")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.fakeaws", *arguments],
@@ -53,12 +55,13 @@ class Simulator:
     ) -> None:
         self.close()
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, config: Config | None = None) -> Any:
         """Return a boto3 client of the simulated account."""
         return boto3.client(
             service,
             endpoint_url=self.endpoint,
             region_name="us-east-1",
+            config=config,
             aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
         )
@@ -75,6 +78,15 @@ class Simulator:
         answer = httpx.post(f"{self.endpoint}/simulator/{path}", json=wish)
         answer.raise_for_status()
         return answer.json()
+
+    def throttle(self, is_on: bool) -> None:
+        """Refuse requests over AWS's published rates, or let all pass."""
+        self.ask("throttle", is_on)
+
+    def refused(self) -> dict[str, int]:
+        """Return how many requests were refused since throttling was switched on, by operation."""
+        counted: dict[str, int] = self.ask("refused")
+        return counted
 
     def listener_ports(self) -> dict[str, int]:
         """Return the port of every listener on 127.0.0.1, by its ARN."""

@@ -23,6 +23,7 @@ ROLLING = {
 
 def push(simulator: Simulator, engine: docker.APIClient, image: ImageRef, name: str) -> str:
     """Push a local image as `empire/NAME` and return what a task definition names."""
+    simulator.settings()  # with the template that makes repositories
     token = simulator.client("ecr").get_authorization_token()["authorizationData"][0]
     user, _, password = base64.b64decode(token["authorizationToken"]).decode().partition(":")
     repository = f"{simulator.registry}/empire/{name}"

@@ -30,7 +30,6 @@ def push(simulator: Simulator, engine: docker.APIClient, image: ImageRef, name: 
     engine.tag(image, repository, "v1")
     login = {"username": user, "password": password}
     output = list(engine.push(repository, "v1", stream=True, decode=True, auth_config=login))
-    engine.remove_image(f"{repository}:v1")
     digests = [line["aux"]["Digest"] for line in output if "aux" in line]
     assert digests, output[-1]
     return f"{repository}@{digests[0]}"

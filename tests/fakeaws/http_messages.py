@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 HOP = {b"connection", b"keep-alive", b"proxy-connection"}
 PIECE = 64 * 1024
+TLS = b"\x16"
+"""How a TLS handshake begins: Docker tries that first."""
 
 
 class Broken(Exception):
@@ -111,12 +113,15 @@ class Head:
 
 async def read_head(reader: asyncio.StreamReader) -> Head | None:
     """Return the next head, or None when the connection ends before it."""
-    try:
-        raw = await reader.readuntil(b"\r\n\r\n")
-    except asyncio.IncompleteReadError as error:
-        if error.partial.strip():
-            raise Broken("half a head") from None
+    first = await reader.read(1)
+    if not first:
         return None
+    if first == TLS:
+        raise Broken("this is TLS")  # it would wait for an answer before it says more
+    try:
+        raw = first + await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        raise Broken("half a head") from None
     except asyncio.LimitOverrunError:
         raise Broken("a head too long") from None
     start, *lines = raw.strip(b"\r\n").split(b"\r\n")

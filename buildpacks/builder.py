@@ -2,13 +2,14 @@
 
 import os
 import time
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import structlog
 
-from buildpacks import app_json, context, dockerfile_app, errors, limits, surroundings
+from buildpacks import app_json, context, dockerfile_app, errors, limits, surroundings, wishes
 from buildpacks.bases import Bases
 from buildpacks.detect import detect
 from buildpacks.dispatch import Dispatch
@@ -19,19 +20,33 @@ from buildpacks.plan import Plan
 from buildpacks.stack_facts import Stack
 from buildpacks.tree import Tree
 from buildpacks.watch import Watch
+from buildpacks.wishes import Granted
 from empire import events
 from empire.errors import BuildFailed, EmpireError
 from empire.events import Line, Stage, Stream
 from empire.files import write_once
 from empire.manifest import Image, Source
 from empire.names import ImageRef, ProcessType
-from empire.platform import IsCancelled
+from empire.platform import NOTHING, IsCancelled
+from empire.secrets import Secret
 from empire.settings import Settings
 
 OURS = "empire/"
 SHOWN = 5
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that is known of a build before it begins."""
+
+    tree: Tree
+    source: Source
+    build: str
+    plan: Plan
+    stack: Stack
+    granted: Granted
 
 
 class Builder:
@@ -41,7 +56,13 @@ class Builder:
         self._settings = settings
         self._engine = Engine(settings.docker_host)
 
-    def build(self, source: Source, build: str, is_cancelled: IsCancelled) -> Stream[Image]:
+    def build(
+        self,
+        source: Source,
+        build: str,
+        is_cancelled: IsCancelled,
+        config: Mapping[str, Secret] = NOTHING,
+    ) -> Stream[Image]:
         """Yield the build's output and return the image.
 
         The same build name again uses the image that an earlier attempt got done. Raises
@@ -53,11 +74,16 @@ class Builder:
             stack = self._stack(has_to_be_there=buildpack is not dockerfile_app)
             plan = buildpack.plan(tree, stack)
             health = app_json.health_path(tree.read("app.json")) if "app.json" in tree else None
+            granted = _granted(tree, plan, config)
             yield from introduction(plan, tree, self._settings.base_image)
+            yield from map(Line, granted.notes)
+            yield from map(events.Warning, granted.warnings)
             found = self._earlier(source, build)
             summary = "made by an earlier attempt"
             if found is None:
-                found, summary = yield from self._made(tree, source, build, plan, stack, watch)
+                found, summary = yield from self._made(
+                    Job(tree, source, build, plan, stack, granted), watch
+                )
         yield Line(
             f"Built in {time.monotonic() - started:.1f} s: "
             f"{found['Size'] / 1e6:.0f} MB image, {summary}"
@@ -73,19 +99,18 @@ class Builder:
         allowed = Limits(settings.build_memory_mib * together, settings.build_cpus * together)
         return limits.apply(allowed, self._facts)
 
-    def _made(
-        self, tree: Tree, source: Source, build: str, plan: Plan, stack: Stack, watch: Watch
-    ) -> Stream[tuple[dict[str, Any], str]]:
+    def _made(self, job: Job, watch: Watch) -> Stream[tuple[dict[str, Any], str]]:
         if problem := self.limits_problem():
             log.warning("build limits cannot be applied", why=problem)
         dispatch = Dispatch(self._engine, self._settings, self._has_buildkit, watch)
         bases = Bases(
-            self._engine, self._settings, stack.suite, self._shop.secrets, self._has_buildkit
+            self._engine, self._settings, job.stack.suite, self._shop.secrets, self._has_buildkit
         )
+        tree, plan = job.tree, job.plan
         base = yield from bases.ensure(plan.base, tree, dispatch)
         bench = (yield from bases.ensure(plan.workbench, tree, dispatch)) if plan.workbench else ""
         shop = replace(self._shop, base=base, bench=bench)
-        wanted = order(tree, source, build, plan, shop)
+        wanted = order(tree, job.source, job.build, plan, shop, job.granted)
         try:
             try:
                 image, summary = yield from dispatch.send(wanted, tree)
@@ -170,6 +195,12 @@ def _base_of(plan: Plan, base: str) -> str:
 def _few(paths: list[str]) -> str:
     more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
     return ", ".join(paths[:SHOWN]) + more
+
+
+def _granted(tree: Tree, plan: Plan, config: Mapping[str, Secret]) -> Granted:
+    if not plan.dockerfile:
+        return wishes.NOTHING
+    return wishes.granted(tree.text(plan.dockerfile), config)
 
 
 def _with_own_syntax(wanted: Order, error: BuildFailed) -> Order:

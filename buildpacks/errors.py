@@ -137,6 +137,16 @@ def image_unavailable(image: str, why: str) -> BuildFailed:
     )
 
 
+def needs_buildkit() -> BuildFailed:
+    """The Dockerfile mounts something, and the engine's builder cannot."""
+    return BuildFailed(
+        "This Dockerfile uses RUN --mount, which needs BuildKit.",
+        why="This server builds with its engine's classic builder, which has no mounts.",
+        fix="Have the operator set EMPIRE_BUILDER=auto on an engine with BuildKit (Docker 18.09 or "
+        "later), or write the step without --mount.",
+    )
+
+
 def too_much_output(limit_mib: int) -> BuildFailed:
     """The build wrote more than it may."""
     return BuildFailed(

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from buildpacks import context
+from buildpacks import context, errors, wishes
 from buildpacks.dockerfile import APP, OURS, Secret, Workshop, render
 from buildpacks.filesync import Offer
 from buildpacks.folder import Folder, Item
 from buildpacks.ignore import Ignored
 from buildpacks.plan import Plan
 from buildpacks.tree import Tree
+from buildpacks.wishes import NOTHING, Granted
 from empire.manifest import Source
 
 DOCKERFILE = "Dockerfile"
@@ -33,6 +34,8 @@ class Order:
     prefix: str
     is_left_out: Callable[[str], bool]
     secrets: dict[str, bytes] = field(default_factory=dict)
+    arguments: dict[str, str] = field(default_factory=dict)
+    target: str = ""
 
     def context(self, tree: Tree) -> Iterator[bytes]:
         """Yield the build context as a tar stream."""
@@ -52,7 +55,10 @@ class Order:
             "context": Folder.of(own, tree, entries, self.prefix),
         }
         return Offer(
-            folders, tree.git_dir, home / "times" / self.labels["empire.app"], tree.committed_at()
+            folders,
+            tree.git_dir,
+            home / "times" / self.labels.get("empire.app", "_bases"),
+            tree.committed_at(),
         )
 
     def query(self, arguments: dict[str, str]) -> dict[str, str]:
@@ -61,7 +67,8 @@ class Order:
             "t": self.tag,
             "dockerfile": DOCKERFILE,
             "labels": json.dumps(self.labels),
-            "buildargs": json.dumps(arguments),
+            "buildargs": json.dumps(arguments | self.arguments),
+            "target": self.target,
             "rm": "1",
             "forcerm": "1",
         }
@@ -94,8 +101,10 @@ class Shop:
     bench: str = ""
 
 
-def order(tree: Tree, source: Source, build: str, plan: Plan, shop: Shop) -> Order:
-    """Return the order that builds the plan."""
+def order(
+    tree: Tree, source: Source, build: str, plan: Plan, shop: Shop, granted: Granted = NOTHING
+) -> Order:
+    """Return the order that builds the plan, with what the app's own Dockerfile is granted."""
     labels = {
         "empire.app": source.app,
         "empire.commit": source.commit,
@@ -105,7 +114,11 @@ def order(tree: Tree, source: Source, build: str, plan: Plan, shop: Shop) -> Ord
     tag = tag_of(source, build, shop.instance)
     ignored = Ignored(_dockerignore(tree))
     if plan.dockerfile:
-        return Order(tag, labels, {DOCKERFILE: tree.read(plan.dockerfile)}, "", ignored)
+        dockerfile = tree.read(plan.dockerfile)
+        if not shop.has_mounts and wishes.has_mounts(dockerfile.decode("utf-8", "replace")):
+            raise errors.needs_buildkit()
+        about = (granted.secrets, granted.arguments, granted.target)
+        return Order(tag, labels, {DOCKERFILE: dockerfile}, "", ignored, *about)
     return Order(
         tag,
         labels,

@@ -20,6 +20,10 @@ IMAGE_NOT_HAD = (
     r"manifest for (\S+) not found",
     r"No such image: (\S+)",
 )
+NEWER_SYNTAX = (
+    "Docker Engine 23 and later know it; an older one does with the first line "
+    "`# syntax=docker/dockerfile:1`, where it can have that image."
+)
 
 
 @dataclass(slots=True)
@@ -86,9 +90,20 @@ def failure(step: Step | None, reason: str, memory_mib: int) -> BuildFailed:
     tail = list(step.tail) if step else []
     number = int(code[1] or code[2]) if code else 0
     text = f"exit code {number}" if code else reason.removeprefix("failed to solve: ")
-    return errors.step_failed(
-        short(step.name) if step else "", text, tail, _advice(number, tail, memory_mib)
-    )
+    advice = _syntax_advice(reason) or _advice(number, tail, memory_mib)
+    return errors.step_failed(short(step.name) if step else "", text, tail, advice)
+
+
+def _syntax_advice(reason: str) -> str:
+    """Return what to do about an instruction that is newer than the engine."""
+    if found := re.search(r"unknown flag: (?:--)?(\w+)", reason, re.IGNORECASE):
+        return f"This engine's own Dockerfile syntax has no --{found[1]}. {NEWER_SYNTAX}"
+    if re.search(r"unknown instruction: ", reason, re.IGNORECASE):
+        return (
+            "If the line is part of a heredoc (<<EOF): Heredocs are newer than this engine's own "
+            f"Dockerfile syntax. {NEWER_SYNTAX}"
+        )
+    return ""
 
 
 def _advice(code: int, tail: list[str], memory_mib: int) -> str:

@@ -30,8 +30,10 @@ from empire.store import now
 
 def build(journey: Journey) -> Stream[None]:
     """Turn the pushed source into an image."""
+    with journey.store.reading() as session:
+        config = releases.config_of(session, releases.newest(session, journey.app.id))
     image = yield from journey.platform.builder.build(
-        journey.source, journey.deployment.id, journey.is_cancelled
+        journey.source, journey.deployment.id, journey.is_cancelled, config
     )
     image = yield from journey.platform.registry.push(
         journey.app.handle, image, f"d{journey.number}"

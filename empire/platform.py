@@ -1,7 +1,8 @@
 """The ports: what the platform needs from the outside. Each has a fake, a contract suite, and adapters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from empire.events import Stream
@@ -14,6 +15,7 @@ IsCancelled = Callable[[], bool]
 """Asked often by long work; true means stop at once, clean up, and raise Cancelled."""
 
 EVERYTHING = LogFilter()
+NOTHING: Mapping[str, Secret] = MappingProxyType({})
 
 
 class Sources(Protocol):
@@ -38,10 +40,16 @@ class Sources(Protocol):
 class Builder(Protocol):
     """Turns sources into images."""
 
-    def build(self, source: Source, build: str, is_cancelled: IsCancelled) -> Stream[Image]:
+    def build(
+        self,
+        source: Source,
+        build: str,
+        is_cancelled: IsCancelled,
+        config: Mapping[str, Secret] = NOTHING,
+    ) -> Stream[Image]:
         """Yield the build's output and return the image.
 
-        `build` names this attempt; asked again with the same name after a crash, what the first
+        Of the config vars a build sees those that the app names for it. `build` names this attempt; asked again with the same name after a crash, what the first
         attempt left behind is cleaned up or used. Raises BuildFailed, TimedOut, Cancelled.
         """
         ...

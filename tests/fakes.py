@@ -8,7 +8,7 @@ import hashlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from empire.errors import Cancelled, StartFailed
@@ -16,7 +16,7 @@ from empire.events import Line, Stage, Stream
 from empire.logs import LogFilter
 from empire.manifest import Dyno, Image, LogLine, Manifest, Process, Source, Target
 from empire.names import AppName, Hostname, ImageRef, ProcessType
-from empire.platform import EVERYTHING, IsCancelled
+from empire.platform import EVERYTHING, NOTHING, IsCancelled
 from empire.secrets import Secret
 from tests.fake_duplex import FakeDuplex, shell
 
@@ -102,8 +102,16 @@ class FakeBuilder(Scripted):
         super().__init__()
         self.image = Image(image_ref("nothing"), {ProcessType("web"): ""}, buildpack="Fake")
         self.output: list[str] = ["Step 1 of 1"]
+        self.config: dict[str, Secret] = {}
 
-    def build(self, source: Source, build: str, is_cancelled: IsCancelled) -> Stream[Image]:
+    def build(
+        self,
+        source: Source,
+        build: str,
+        is_cancelled: IsCancelled,
+        config: Mapping[str, Secret] = NOTHING,
+    ) -> Stream[Image]:
+        self.config = dict(config)
         yield Stage(f"Building with {self.image.buildpack}")
         for text in self.output:
             yield Line(text)

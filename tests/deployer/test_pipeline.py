@@ -37,6 +37,7 @@ def test_config_given_before_the_first_push_is_there_when_it_runs(line: Line) ->
     manifest = line.outside.scheduler.called("start")[0][0]
     assert isinstance(manifest, Manifest)
     assert manifest.env["GREETING"].reveal() == "hi"
+    assert line.outside.builder.config["GREETING"].reveal() == "hi"  # it may name it for its build
 
 
 def test_a_change_of_config_restarts_the_app_without_a_build(line: Line) -> None:

@@ -32,10 +32,10 @@ class LoadBalancer:
         self.fronts = Fronts(account)
         self.places = Places(ledger)
         self.target_groups = TargetGroups(account)
+        self.rules = ListenerRules(account, self._other_slot)
         self._account = account
         self._settings = account.settings
         self._choosing = threading.RLock()
-        self._rules = ListenerRules(account, self._other_slot)
         self._turns: defaultdict[AppName, threading.RLock] = defaultdict(threading.RLock)
         self._full: set[str] = set()
 
@@ -81,7 +81,7 @@ class LoadBalancer:
             if place is None:
                 return
             for rule in place.rules:
-                self._rules.delete(rule)
+                self.rules.delete(rule)
             self.target_groups.delete(place.target_group or self.target_groups.find(app))
             self._leave(app, place)
 
@@ -103,8 +103,8 @@ class LoadBalancer:
                 return self._written(app, place, hostnames, in_maintenance=False)
             except Full:
                 self._full.add(place.listener)
-                for rule in self._rules.of_target_group(target_group)[1]:
-                    self._rules.delete(rule)
+                for rule in self.rules.of_target_group(target_group)[1]:
+                    self.rules.delete(rule)
                 place = self._chosen(app, kind, hostnames)
         raise front_errors.no_room(place.listener)
 
@@ -155,10 +155,10 @@ class LoadBalancer:
         before = {rule.key: rule for rule in place.rules}
         for rule in change.kept:
             old = before[rule.key]
-            made = self._rules.write(app, place, old, rule, in_maintenance)
+            made = self.rules.write(app, place, old, rule, in_maintenance)
             place = place.with_rule(old.key, made)
         for rule in change.gone:
-            self._rules.delete(rule)
+            self.rules.delete(rule)
             place = place.with_rule(rule.key, None)
         self.places.note(app, place)
         return place
@@ -190,7 +190,7 @@ class LoadBalancer:
         target_group = self.target_groups.find(app)
         if not target_group:
             return None
-        listener, found = self._rules.of_target_group(target_group)
+        listener, found = self.rules.of_target_group(target_group)
         return Place(PUBLIC, listener, target_group, rules=found)
 
     def _leave(self, app: AppName, place: Place) -> None:

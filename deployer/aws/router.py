@@ -2,6 +2,7 @@
 
 import threading
 
+from deployer.aws import drift
 from deployer.aws.account import Account
 from deployer.aws.certificates import Certificates
 from deployer.aws.dns import Dns
@@ -32,10 +33,14 @@ class AwsRouter:
         self._dns = Dns(account, load_balancer.fronts)
 
     def ensure_running(self) -> None:
-        """See that the load balancers of the settings are there. Raises InvalidInput, Unavailable."""
+        """See that the load balancers of the settings are there, and what became of our rules.
+
+        Raises InvalidInput, Unavailable.
+        """
         for kind in (PUBLIC, INTERNAL):
             if kind == PUBLIC or self._load_balancer.fronts.has(kind):
                 self._load_balancer.fronts.first(kind)
+        drift.look(self._account, self._load_balancer)
 
     def switch(
         self,

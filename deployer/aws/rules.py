@@ -43,8 +43,13 @@ class Rule:
         return self.band, self.slot
 
     @property
+    def arns(self) -> tuple[str, ...]:
+        """The rules of the listener that it is."""
+        return tuple(arn for arn in (self.arn, self.page) if arn)
+
+    @property
     def count(self) -> int:
-        """How many rules of the listener it is."""
+        """How many rules of the listener it is, or will be."""
         return 1 + bool(self.page)
 
 

@@ -39,8 +39,7 @@ class TargetGroups:
             if code_of(error) != "DuplicateTargetGroupName":
                 raise
             arn = self.find(app)
-            if not arn:
-                raise
+            self.change_health(arn, health_path or "/")
         delay = self._settings.aws_deregistration_seconds
         self._elb.modify_target_group_attributes(
             TargetGroupArn=arn,

@@ -71,16 +71,19 @@ class Doors:
 
     def rules(self, listener: str = "") -> dict[int, tuple[tuple[str, ...], str]]:
         """Return the names and the kind of action of each rule, by priority."""
-        listener = listener or self.settings.aws_public_listener
-        found = self.elb.describe_rules(ListenerArn=listener)["Rules"]
         return {
             int(rule["Priority"]): (
                 tuple(sorted(rule["Conditions"][0]["HostHeaderConfig"]["Values"])),
                 rule["Actions"][0]["Type"],
             )
-            for rule in found
-            if not rule["IsDefault"]
+            for rule in self.described(listener)
         }
+
+    def described(self, listener: str = "") -> list[dict[str, Any]]:
+        """Return the rules of the listener, but its default."""
+        listener = listener or self.settings.aws_public_listener
+        found = self.elb.describe_rules(ListenerArn=listener)["Rules"]
+        return [rule for rule in found if not rule["IsDefault"]]
 
     def names(self, listener: str = "") -> list[str]:
         """Return the names that rules forward, sorted."""

@@ -174,6 +174,27 @@ def test_what_a_crash_left_is_taken_up(doors: Doors, dies_at: str) -> None:
     assert doors.taken() == []
 
 
+def test_a_crash_before_a_page_was_noted_is_taken_up(doors: Doors) -> None:
+    names = hosts("shop.apps.example.com")
+    doors.load_balancer.ensure(SHOP, names, False)
+    before = doors.load_balancer.places.of(SHOP)
+    assert before
+    doors.load_balancer.route(SHOP, names, True)
+    doors.load_balancer.places.note(SHOP, before)
+    doors.load_balancer.route(SHOP, names, True)
+    assert len(doors.rules()) == 2
+    doors.load_balancer.route(SHOP, names, False)
+    assert [kind for _, kind in doors.rules().values()] == ["forward"]
+
+
+def test_a_target_group_with_another_health_path_is_adopted(doors: Doors) -> None:
+    names = hosts("shop.apps.example.com")
+    arn = doors.load_balancer.target_groups.make(SHOP, "/old")
+    assert doors.load_balancer.ensure(SHOP, names, False, "/new") == arn
+    [group] = doors.target_groups()
+    assert group["HealthCheckPath"] == "/new"
+
+
 def test_rules_that_others_made_are_left_alone(doors: Doors) -> None:
     condition = {"Field": "host-header", "HostHeaderConfig": {"Values": ["theirs.example.com"]}}
     action = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200"}}
@@ -192,9 +213,8 @@ def test_rules_that_others_made_are_left_alone(doors: Doors) -> None:
 def test_a_rule_that_somebody_deleted_comes_back_with_its_next_change(doors: Doors) -> None:
     doors.load_balancer.ensure(SHOP, hosts("shop.apps.example.com"), False)
     doors.load_balancer.route(SHOP, hosts("shop.apps.example.com"), True)
-    for rule in doors.elb.describe_rules(ListenerArn=doors.settings.aws_public_listener)["Rules"]:
-        if not rule["IsDefault"]:
-            doors.elb.delete_rule(RuleArn=rule["RuleArn"])
+    for rule in doors.described():
+        doors.elb.delete_rule(RuleArn=rule["RuleArn"])
     doors.load_balancer.route(SHOP, hosts("www.example.com"), True)
     assert sorted(kind for _, kind in doors.rules().values()) == ["fixed-response", "forward"]
     assert doors.names() == ["www.example.com"]

@@ -60,7 +60,7 @@ def running(settings: Settings) -> Iterator[tuple[Store, Platform]]:
         parts.callback(store.close)
         store.migrate()
         repositories = Repositories(settings)
-        backend = _backend(settings, parts)
+        backend = _backend(settings, store, parts)
         platform = backend.platform(repositories, ImageBuilder(settings))
         worker = Worker(store, platform)
         worker.lock()
@@ -100,8 +100,12 @@ class Backend(Protocol):
         """Tell of every app whose dynos change from now on."""
 
 
-def _backend(settings: Settings, parts: ExitStack) -> Backend:
+def _backend(settings: Settings, store: Store, parts: ExitStack) -> Backend:
     """Return where apps run, importing no other."""
+    if settings.backend == "aws":
+        from cli.aws_backend import AwsBackend
+
+        return AwsBackend(settings, store, parts)
     from cli.local_backend import LocalBackend
 
     return LocalBackend(settings, parts)

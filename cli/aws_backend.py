@@ -4,11 +4,10 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 
-from deployer.aws import exec
 from deployer.aws.account import Account
 from deployer.aws.certificates import Certificates
 from deployer.aws.dyno_names import DynoNames
-from deployer.aws.exec import Session, Visit
+from deployer.aws.exec import Session, Visit, enter
 from deployer.aws.load_balancer import LoadBalancer
 from deployer.aws.logs import CloudWatchLogs
 from deployer.aws.one_offs import EcsOneOffs
@@ -36,8 +35,8 @@ class AwsBackend:
         self._router = AwsRouter(self._account, doors, Certificates(self._account, store, doors))
         self._scheduler = EcsScheduler(self._account, store, doors, self._enter)
         self._one_offs = EcsOneOffs(self._account, store)
-        names = DynoNames(self._scheduler.dynos, self._one_off_dynos)
-        self._logs = CloudWatchLogs(self._account, names.of)
+        self._names = DynoNames(self._scheduler.dynos, self._one_off_dynos)
+        self._logs = CloudWatchLogs(self._account, self._names.of)
         for part in (self._account, self._registry, self._one_offs, self._scheduler, self._logs):
             parts.callback(part.close)
 
@@ -59,6 +58,7 @@ class AwsBackend:
 
     def watch(self, changed: Callable[[AppName], None]) -> None:
         """Tell of every app whose dynos change from now on; look after the certificates."""
+        self._scheduler.watch(self._names.learn)
         self._scheduler.watch(changed)
         stopping = threading.Event()
         threading.Thread(
@@ -66,7 +66,9 @@ class AwsBackend:
         ).start()
         self._parts.callback(stopping.set)
 
-    def _enter(self, dyno: Dyno, command: str, env: dict[str, Secret], has_terminal: bool) -> Session:
+    def _enter(
+        self, dyno: Dyno, command: str, env: dict[str, Secret], has_terminal: bool
+    ) -> Session:
         visit = Visit(
             cluster=self._account.settings.aws_cluster,
             task=dyno.id,
@@ -75,7 +77,7 @@ class AwsBackend:
             env=env,
             has_terminal=has_terminal,
         )
-        return exec.enter(self._account, visit, dyno.name)
+        return enter(self._account, visit, dyno.name)
 
     def _one_off_dynos(self, app: AppName) -> Iterable[Dyno]:
         return (run.dyno for run in self._one_offs.runs(app))

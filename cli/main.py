@@ -65,7 +65,10 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Server": {
         "serve": ("cli.serve:serve", "Run the server."),
-        "bootstrap:aws": ("cli.bootstrap:aws", "Make an AWS account ready for apps, or change what differs."),
+        "bootstrap:aws": (
+            "cli.bootstrap:aws",
+            "Make an AWS account ready for apps, or change what differs.",
+        ),
         "version": ("cli.version:version", "Print the version."),
     },
 }

@@ -89,7 +89,7 @@ class Cluster:
             if "steady state" in event["message"]:
                 self.seen.see_steady(service["serviceName"], seconds(event["createdAt"]))
                 break
-            if "unable to" in event["message"]:
+            if "unable to" in event["message"] or "is unhealthy" in event["message"]:
                 self.seen.see_trouble(service["serviceName"], event["message"])
                 break
 

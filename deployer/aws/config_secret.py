@@ -48,7 +48,7 @@ class ConfigSecret:
         arn = known.get(ARN_KEY, "")
         if not arn or VERSION_KEY + version not in known:
             with speaking(f"store the config of {app}"):
-                arn = self._stored(app, arn, content, version)
+                arn = self._stored_again(app, arn, content, version)
             self._ledger.note(app, {ARN_KEY: arn, VERSION_KEY + version: "stored"})
         return {name: f"{arn}:{name}::{version}" for name in env}
 
@@ -58,12 +58,25 @@ class ConfigSecret:
             self._client.delete_secret(
                 SecretId=naming.secret_name(app), ForceDeleteWithoutRecovery=True
             )
+        self._strike(app)
+
+    def _strike(self, app: str) -> None:
         known = self._ledger.of(app)
         self._ledger.strike(app, [key for key in known if key.partition("/")[0] == ARN_KEY])
 
     @property
     def _client(self) -> Any:
         return self._account.client("secretsmanager")
+
+    def _stored_again(self, app: str, arn: str, content: str, version: str) -> str:
+        """Store the content; make the secret anew where somebody else took it away."""
+        try:
+            return self._stored(app, arn, content, version)
+        except ClientError as error:
+            if not arn or code_of(error) != "ResourceNotFoundException":
+                raise
+        self._strike(app)
+        return self._stored(app, "", content, version)
 
     def _stored(self, app: str, arn: str, content: str, version: str) -> str:
         if not arn:

@@ -26,20 +26,21 @@ class DynoNames:
         self._names: OrderedDict[str, str] = OrderedDict()
         self._looked_at: dict[str, float] = {}
 
+    def learn(self, app: AppName) -> None:
+        """Remember what runs of an app now."""
+        found = {one.id: one.name for look in self._looks for one in look(app)}
+        with self._lock:
+            self._looked_at[app] = self._clock()
+            self._names.update(found)
+            while len(self._names) > KEPT:
+                self._names.popitem(last=False)
+
     def of(self, app: str, process: str, task: str) -> str:
         """Return the dyno's name, such as web.1; empty where nobody knows."""
         del process
-        with self._lock:
-            if task not in self._names and self._is_time(app):
-                for look in self._looks:
-                    self._names.update((one.id, one.name) for one in look(AppName(app)))
-                while len(self._names) > KEPT:
-                    self._names.popitem(last=False)
-            return self._names.get(task, "")
+        if task not in self._names and self._is_time(app):
+            self.learn(AppName(app))
+        return self._names.get(task, "")
 
     def _is_time(self, app: str) -> bool:
-        now = self._clock()
-        if now - self._looked_at.get(app, -LOOK_SECONDS) < LOOK_SECONDS:
-            return False
-        self._looked_at[app] = now
-        return True
+        return self._clock() - self._looked_at.get(app, -LOOK_SECONDS) >= LOOK_SECONDS

@@ -26,20 +26,19 @@ def is_final(task: Task) -> bool:
     """Tell whether a task that stopped shows that others like it will not come up either."""
     if task.stop_code == "EssentialContainerExited":
         return True
-    if task.stop_code == "ServiceSchedulerInitiated":
-        return "health checks" in task.reason
+    if is_unhealthy(task):
+        return True
     is_passing = any(text.lower() in task.reason.lower() for text in PASSING)
     return task.stop_code == "TaskFailedToStart" and not is_passing
 
 
+def is_unhealthy(task: Task) -> bool:
+    """Tell whether a task was stopped because its probes failed."""
+    return "health checks" in task.reason and task.stop_code == "ServiceSchedulerInitiated"
+
+
 def told(task: Task, dyno: str, lines: Sequence[str], size: Size) -> StartFailed:
     """Return the error for a task that stopped."""
-    if "health checks" in task.reason and task.stop_code == "ServiceSchedulerInitiated":
-        return StartFailed(
-            f"{dyno} did not become healthy.",
-            why="\n".join((task.reason, last_words.told(lines))),
-            fix="Let it listen on 0.0.0.0 at the port that the PORT variable names.",
-        )
     if task.exit_code is None:
         return _never_ran(task, dyno)
     if task.is_out_of_memory:
@@ -55,10 +54,13 @@ def told(task: Task, dyno: str, lines: Sequence[str], size: Size) -> StartFailed
     )
 
 
-def unhealthy(dyno: str, seconds: float, probes: str, lines: Sequence[str]) -> StartFailed:
+def unhealthy(
+    dyno: str, probes: str, lines: Sequence[str], seconds: float | None = None
+) -> StartFailed:
     """Return the error for a task that runs but that the load balancer never found healthy."""
+    within = f" within {seconds:g} seconds" if seconds else ""
     return StartFailed(
-        f"{dyno} did not become healthy within {seconds:g} seconds.",
+        f"{dyno} did not become healthy{within}.",
         why="\n".join(part for part in (probes, last_words.told(lines)) if part),
         fix="Let it listen on 0.0.0.0 at the port that the PORT variable names.",
     )

@@ -33,6 +33,15 @@ class Health:
         reasons = [f"{one}: {self._reason(row)}" for one, row in list(sick.items())[:SHOWN]]
         return ", ".join((counted, *reasons))
 
+    def reason_in(self, trouble: str) -> str:
+        """Return what an event of a service says of its probes, in words; empty when nothing."""
+        if "is unhealthy" not in trouble:
+            return ""
+        if codes := CODES.search(trouble):
+            return f"{codes[1]} from {self._path}"
+        _, _, reason = trouble.rstrip(").").rpartition("(reason ")
+        return f"{reason} ({self._path})"
+
     def _asked(self) -> dict[str, dict[str, Any]]:
         answer: dict[str, Any] = {}
         with speaking("look at targets"), tolerating("TargetGroupNotFound"):

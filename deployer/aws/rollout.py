@@ -129,10 +129,17 @@ class Rollout:
         for task in self._tasks():
             is_known = task.is_over or "health checks" in task.reason
             if task.arn not in self.older and is_known and failures.is_final(task):
-                raise failures.told(task, self.names[0], self._lines(task), self.process.size)
+                raise self._failure(task)
         state, reason = self.cluster.seen.rollout(self.life.ids[-1])
         if self.is_new and state == "FAILED":
             raise failures.gave_up(self.record.process, reason)
+
+    def _failure(self, task: Task) -> StartFailed:
+        if not failures.is_unhealthy(task):
+            return failures.told(task, self.names[0], self._lines(task), self.process.size)
+        self.cluster.look([self.service])  # only the service tells what its probes were answered
+        probes = self.health.reason_in(self.cluster.seen.trouble(self.service))
+        return failures.unhealthy(self.names[0], probes or task.reason, self._lines(task))
 
     def _check_time(self, running: Sequence[Task]) -> None:
         start_seconds = self._settings().start_seconds
@@ -146,7 +153,7 @@ class Rollout:
     def _unhealthy(self, task: Task, running: Sequence[Task]) -> StartFailed:
         probes = self.health.told([one.address for one in running])
         seconds = self._settings().start_seconds
-        return failures.unhealthy(self.names[0], seconds, probes, self._lines(task))
+        return failures.unhealthy(self.names[0], probes, self._lines(task), seconds)
 
     def _lines(self, task: Task) -> list[str]:
         return failures.written(self.cluster.account, task, self.env)

@@ -53,6 +53,21 @@ def test_what_was_stored_right_before_a_crash_is_found_again(
     assert calls == ["CreateSecret", "CreateSecret", "CreateSecret", "PutSecretValue"]
 
 
+def test_a_secret_that_somebody_took_away_is_made_anew(
+    config: ConfigSecret, account: Account, calls: list[str]
+) -> None:
+    config.references("hello", GREEN)
+    account.client("secretsmanager").delete_secret(
+        SecretId="empire/hello", ForceDeleteWithoutRecovery=True
+    )
+
+    red = config.references("hello", RED)
+
+    assert value(account, red["COLOUR"]) == "red"
+    assert value(account, config.references("hello", GREEN)["COLOUR"]) == "green"
+    assert calls[2:4] == ["PutSecretValue", "CreateSecret"]
+
+
 def test_two_apps_share_nothing(config: ConfigSecret, account: Account) -> None:
     hello, other = config.references("hello", GREEN), config.references("other", RED)
 

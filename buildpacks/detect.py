@@ -2,7 +2,18 @@
 
 from typing import Protocol
 
-from buildpacks import dockerfile_app, errors, node, python, static
+from buildpacks import (
+    dockerfile_app,
+    errors,
+    golang,
+    java,
+    node,
+    php,
+    procfile_app,
+    python,
+    ruby,
+    static,
+)
 from buildpacks.plan import Plan
 from buildpacks.stack_facts import Stack
 from buildpacks.tree import Tree
@@ -22,9 +33,14 @@ class Buildpack(Protocol):
 
 BUILDPACKS: tuple[Buildpack, ...] = (
     dockerfile_app,
+    ruby,
+    golang,
+    java,
+    php,
     python,
     node,
     static,
+    procfile_app,
 )
 
 

@@ -107,7 +107,10 @@ def _taken(artifact: Artifact) -> str:
 
 
 def _env(variables: dict[str, str]) -> list[str]:
-    pairs = [f"{name}={value}" for name, value in sorted(variables.items())]
+    pairs = [
+        f"{name}={json.dumps(value) if ' ' in value else value}"
+        for name, value in sorted(variables.items())
+    ]
     return ["ENV " + " \\\n    ".join(pairs)] if pairs else []
 
 

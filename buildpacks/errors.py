@@ -69,6 +69,15 @@ def _either(lines: Sequence[str], word: str) -> str:
     return f"{', '.join(others)} {word} {last}" if others else last
 
 
+def no_extension(name: str, known: Sequence[str]) -> BuildFailed:
+    """A PHP extension that Debian does not pack."""
+    return BuildFailed(
+        f"The PHP extension {shown(name)} (composer.json) cannot be had.",
+        why=f"These can, beside those that PHP always has: {', '.join(known)}.",
+        fix="Do without it, or bring a Dockerfile.",
+    )
+
+
 def several_locks(locks: Sequence[str]) -> BuildFailed:
     """Two package tools left their lock files, and nothing says which is meant."""
     return BuildFailed(

@@ -42,6 +42,11 @@ def _shown(plan: Plan) -> str:
     lines = [f"buildpack: {plan.buildpack}", *(f"note: {note}" for note in plan.notes)]
     lines += [f"warning: {warning}" for warning in plan.warnings]
     lines += [f"process {name}: {json.dumps(command)}" for name, command in plan.processes.items()]
+    lines += [
+        f"stands on {base.image}: {base.suite or 'any Debian'}, {' '.join(base.packages) or '-'}"
+        for base in (plan.base, plan.workbench)
+        if base
+    ]
     if not plan.dockerfile:
         base = plan.base.image if plan.base else "empire/python:3"
         bench = plan.workbench.image if plan.workbench else ""

@@ -151,6 +151,7 @@ class Builder:
             write_once(settings.home / "build.key", lambda: os.urandom(32)),
             surroundings.secrets(settings),
             self._has_buildkit,
+            is_beside=settings.build_dockerfiles_trust,
         )
 
     @cached_property

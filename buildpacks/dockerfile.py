@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 
 from buildpacks import apt
-from buildpacks.plan import Artifact, Base, Cache, Copy, Plan, Run, Step
+from buildpacks.plan import Artifact, Base, Copy, Plan, Run, Step
 
 APP = "app"
 OURS = "empire"
@@ -121,20 +121,23 @@ def _step(step: Step, workshop: Workshop) -> str:
     return f"RUN {''.join(f'{mount} ' for mount in _mounts(step, workshop))}{step.command}"
 
 
+def mounted(secret: Secret) -> str:
+    """Return the flag of RUN that lets the step see the file."""
+    return f"--mount=type=secret,id={secret.id},target={secret.target},mode=0444"
+
+
+def private_id(name: str, key: bytes, shown: str = "own") -> str:
+    """Return a cache's id that no other app's Dockerfile can guess and fill with its own files."""
+    digest = hmac.new(key, name.encode("utf-8", "replace"), "sha256").hexdigest()
+    return f"empire-{shown}-{digest[:20]}"
+
+
 def _mounts(run: Run, workshop: Workshop) -> list[str]:
     if not workshop.has_mounts:
         return []
+    key = workshop.cache_key
     caches = [
-        f"--mount=type=cache,id={_cache_id(cache, workshop)},target={cache.target}"
+        f"--mount=type=cache,id={private_id(cache.name, key, cache.name)},target={cache.target}"
         for cache in run.caches
     ]
-    secrets = workshop.secrets if run.fetches else ()
-    return caches + [
-        f"--mount=type=secret,id={secret.id},target={secret.target},mode=0444" for secret in secrets
-    ]
-
-
-def _cache_id(cache: Cache, workshop: Workshop) -> str:
-    """Return an id that no other app's Dockerfile can guess and fill with its own files."""
-    digest = hmac.new(workshop.cache_key, cache.name.encode(), "sha256").hexdigest()
-    return f"empire-{cache.name}-{digest[:20]}"
+    return caches + [mounted(secret) for secret in (workshop.secrets if run.fetches else ())]

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from buildpacks import context, errors, wishes
-from buildpacks.dockerfile import APP, OURS, Secret, Workshop, render
+from buildpacks import context, errors, surroundings, wishes
+from buildpacks.dockerfile import APP, OURS, Secret, Workshop, mounted, private_id, render
 from buildpacks.filesync import Offer
 from buildpacks.folder import Folder, Item
 from buildpacks.ignore import Ignored
 from buildpacks.plan import Plan
+from buildpacks.rewrite import rewritten
 from buildpacks.tree import Tree
 from buildpacks.wishes import NOTHING, Granted
 from empire.manifest import Source
@@ -99,6 +100,8 @@ class Shop:
     secrets: dict[Secret, bytes]
     has_mounts: bool
     bench: str = ""
+    is_beside: bool = False
+    """Whether the secrets go to steps of apps' own Dockerfiles too."""
 
 
 def order(
@@ -114,11 +117,11 @@ def order(
     tag = tag_of(source, build, shop.instance)
     ignored = Ignored(_dockerignore(tree))
     if plan.dockerfile:
-        dockerfile = tree.read(plan.dockerfile)
-        if not shop.has_mounts and wishes.has_mounts(dockerfile.decode("utf-8", "replace")):
-            raise errors.needs_buildkit()
-        about = (granted.secrets, granted.arguments, granted.target)
-        return Order(tag, labels, {DOCKERFILE: dockerfile}, "", ignored, *about)
+        dockerfile = tree.read(plan.dockerfile).decode("utf-8", "surrogateescape")
+        text, secrets = _theirs(dockerfile, source, shop)
+        first = {DOCKERFILE: text.encode("utf-8", "surrogateescape")}
+        about = (granted.secrets | secrets, granted.arguments, granted.target)
+        return Order(tag, labels, first, "", ignored, *about)
     return Order(
         tag,
         labels,
@@ -143,11 +146,29 @@ def tag_of(source: Source, build: str, instance: str) -> str:
     return f"empire/{source.app}:b-{re.sub(r'[^A-Za-z0-9_.-]', '-', build)[:100]}-{instance}"
 
 
+def _theirs(text: str, source: Source, shop: Shop) -> tuple[str, dict[str, bytes]]:
+    """Return the app's own Dockerfile as it is sent, and the operator's files for it."""
+    if not shop.has_mounts:
+        if wishes.has_mounts(text):
+            raise errors.needs_buildkit()
+        return text, {}
+    files, arguments = surroundings.beside(shop.secrets) if shop.is_beside else ({}, [])
+    mounts = [mounted(secret) for secret in files]
+    key = _key_of(source, shop)
+    text = rewritten(text, lambda name: private_id(name, key), mounts, arguments)
+    return text, {secret.id: content for secret, content in files.items()}
+
+
+def _key_of(source: Source, shop: Shop) -> bytes:
+    """Return the app's key for the names of its caches."""
+    return hmac.digest(shop.cache_key, source.app.encode(), "sha256")
+
+
 def _ours(plan: Plan, source: Source, shop: Shop) -> dict[str, bytes]:
     workshop = Workshop(
         shop.base,
         tuple(shop.secrets),
-        hmac.digest(shop.cache_key, source.app.encode(), "sha256"),
+        _key_of(source, shop),
         shop.has_mounts,
         shop.bench,
     )

@@ -112,6 +112,8 @@ class Settings(BaseSettings):
     """How much output of a build is kept; more ends it."""
     build_ca_bundle: Path | None = Path("/etc/ssl/certs/ca-certificates.crt")
     """Mounted over the trust store of build steps, never copied into an image."""
+    build_dockerfiles_trust: bool = False
+    """Whether steps of apps' own Dockerfiles get the certificates and package indexes too."""
     build_http_proxy: str = ""
     """The proxy of build steps for http."""
     build_https_proxy: str = ""

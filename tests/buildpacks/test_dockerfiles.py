@@ -4,6 +4,7 @@ import io
 import subprocess
 import tarfile
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -83,3 +84,33 @@ def test_what_the_engine_is_too_old_for_is_told(
         told(builder.build(source, "1", never))
     assert word in failure.value.fix
     assert "# syntax=docker/dockerfile:1" in failure.value.fix
+
+
+def test_caches_of_apps_are_apart(builder: Builder, repository: Repository, tmp_path: Path) -> None:
+    step = "RUN --mount=type=cache,target=/cache ls /cache > /seen; touch /cache/mine\n"
+    files = {"Dockerfile": f"{BASE}{step}"}
+    first = told(builder.build(repository.commit(files), "1", never)).image.ref
+    own = repository.commit({"Dockerfile": f"{BASE}ENV again=1\n{step}"})
+    other = Repository(tmp_path / "other", "bp-other").commit(files)
+    assert run(first, "cat", "/seen") == ""
+    assert run(told(builder.build(own, "2", never)).image.ref, "cat", "/seen") == "mine\n"
+    assert run(told(builder.build(other, "1", never)).image.ref, "cat", "/seen") == ""
+
+
+def test_the_operators_files_reach_dockerfiles_where_wanted(
+    make_builder: MakeBuilder, repository: Repository, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "ca.crt"
+    bundle.write_text(HUSH)
+    builder = make_builder(build_ca_bundle=bundle, build_dockerfiles_trust=True,
+                           build_pip_index_url="http://index.example.com/simple")  # fmt: skip
+    step = (
+        "RUN grep -q hush $SSL_CERT_FILE && grep index.example.com $PIP_CONFIG_FILE > /dev/null\n"
+    )
+    ref = told(
+        builder.build(repository.commit({"Dockerfile": f"{BASE}{step}"}), "1", never)
+    ).image.ref
+    assert "SSL_CERT_FILE" not in run(ref, "env")
+    kept = everything_of(ref)
+    assert HUSH.encode() not in kept
+    assert b"index.example.com/simple" not in kept

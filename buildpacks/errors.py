@@ -32,6 +32,16 @@ def unreadable_file(path: str, why: str) -> InvalidInput:
     return InvalidInput(f"{path} cannot be read.", why=why)
 
 
+def no_folder(path: str) -> InvalidInput:
+    """What should be built is not there."""
+    return InvalidInput(f"There is no folder {shown(path)}.")
+
+
+def unreadable_folder(why: str) -> InvalidInput:
+    """Git could not read a folder of this machine."""
+    return InvalidInput("Git cannot read this folder.", why=why)
+
+
 def link_loop(path: str) -> InvalidInput:
     """Symbolic links lead in a circle."""
     return unreadable_file(path, "Its symbolic links lead in a circle.")

@@ -57,6 +57,13 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "deploys:output": ("cli.deploys:output", "Follow a deployment's output to its end."),
         "deploys:cancel": ("cli.deploys:cancel", "Stop a deployment that waits or moves."),
     },
+    "Builds on this machine": {
+        "build": (
+            "cli.build:build",
+            "Build the app in a folder on this machine's engine, and print the image's id.",
+        ),
+        "build:plan": ("cli.build:plan", "Show what would be built and why."),
+    },
     "You": {
         "login": ("cli.login:login", "Keep a token for this server in ~/.netrc."),
         "keys": ("cli.keys:index", "List your SSH keys."),
@@ -74,7 +81,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
 }
 WITH_FOREIGN_WORDS = ("ps:exec", "run", "run:detached")
 """Their options stand before the first word; what follows is for the command that they run."""
-WITH_SERVERS_PARTS = ("bootstrap:aws", "serve")
+WITH_SERVERS_PARTS = ("build", "build:plan", "bootstrap:aws", "serve")
 AWS_PARTS = ("boto3", "botocore")
 _ALL = {name: entry for group in COMMANDS.values() for name, entry in group.items()}
 

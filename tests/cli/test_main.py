@@ -8,7 +8,7 @@ import pytest
 from cli import main
 from empire.errors import EmpireError
 
-SERVER = ("__init__", "serve", "first_start", "bootstrap", "aws_backend", "local_backend")
+SERVER = ("__init__", "serve", "first_start", "bootstrap", "build", "aws_backend", "local_backend")
 LIGHT = [
     f"cli.{file.stem}"
     for file in sorted(Path(main.__file__).parent.glob("*.py"))

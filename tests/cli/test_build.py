@@ -1,0 +1,105 @@
+"""What a push would build, without a server."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from buildpacks.work_tree import source_of
+from cli import main
+from empire.errors import EmpireError, InvalidInput
+from empire.names import AppName
+from empire.settings import Settings
+from tests.buildpacks.conftest import require_engine, sweep
+
+Printed = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("EMPIRE_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "My Site"
+    folder.mkdir()
+    (folder / "index.html").write_text("hello")
+    (folder / ".gitignore").write_text("node_modules/\n")
+    (folder / "node_modules").mkdir()
+    (folder / "node_modules" / "x.js").write_text("x")
+    return folder
+
+
+def run(*words: str) -> None:
+    with pytest.raises(SystemExit) as end:
+        main.main(words)
+    assert not end.value.code
+
+
+def test_the_plan_of_a_folder_is_shown(folder: Path, capsys: Printed) -> None:
+    run("build:plan", str(folder))
+    assert capsys.readouterr().out.splitlines()[:3] == [
+        "Buildpack: static",
+        "Base image: empire/python:3",
+        "Serving the top folder",
+    ]
+    (folder / "Dockerfile").write_text("FROM scratch\n")
+    (folder / "Procfile").write_text("worker: ./w\n")
+    run("build:plan", str(folder))
+    assert capsys.readouterr().out.splitlines() == [
+        "Buildpack: Dockerfile",
+        "Procfile: worker",
+        "  web: (the image's own command)",
+        "  worker: ./w",
+    ]
+    run("build:plan", "--dockerfile", str(folder))
+    assert capsys.readouterr().out == "FROM scratch\n"
+
+
+def test_the_plan_is_also_json(folder: Path, capsys: Printed) -> None:
+    (folder / "package.json").write_text('{"scripts": {"start": "node x.js"}}')
+    (folder / "index.html").unlink()
+    run("build:plan", "--json", str(folder))
+    shape = json.loads(capsys.readouterr().out)
+    assert (shape["buildpack"], shape["base"]) == ("Node.js", "empire/node:24")
+    assert shape["processes"] == {"web": "npm start"}
+    assert shape["dockerfile"].startswith("FROM empire/node:24 AS build\n")
+    run("build:plan", str(folder))
+    assert "Warning: There is no lock file" in capsys.readouterr().out
+
+
+def test_what_cannot_be_built_is_refused(folder: Path) -> None:
+    with pytest.raises(InvalidInput, match="There is no folder"):
+        main.main(["build:plan", str(folder / "nowhere")])
+    (folder / "index.html").unlink()
+    with pytest.raises(EmpireError, match="No buildpack recognises this app"):
+        main.main(["build:plan", str(folder)])
+    (folder / ".gitignore").unlink()
+    (folder / ".gitattributes").write_text("* working-tree-encoding=nonsense\n")
+    with pytest.raises(InvalidInput, match="Git cannot read this folder"):
+        main.main(["build:plan", str(folder)])
+
+
+def test_the_same_files_are_the_same_commit_and_ignored_ones_stay_out(folder: Path) -> None:
+    with source_of(folder, AppName("app")) as first:
+        listing = ["git", f"--git-dir={first.git_dir}", "ls-tree", "-r", "--name-only", first.tree]
+        done = subprocess.run(listing, capture_output=True, text=True, check=True)
+    with source_of(folder, AppName("app")) as second:
+        assert second.commit == first.commit
+    assert done.stdout.split() == [".gitignore", "index.html"]
+    assert not (folder / ".git").exists()
+
+
+@pytest.mark.docker
+def test_a_folder_is_built_here(folder: Path, capsys: Printed) -> None:
+    settings = Settings(home=folder.parent / "home" / "builds")
+    require_engine(settings)
+    try:
+        run("build", str(folder))
+        said = capsys.readouterr()
+        assert said.out.startswith("sha256:")
+        assert "-----> Building with the static buildpack" in said.err
+        run("build", str(folder))
+        again = capsys.readouterr()
+        assert again.out == said.out
+        assert "made by an earlier attempt" in again.err
+    finally:
+        sweep(settings)

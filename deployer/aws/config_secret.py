@@ -58,9 +58,10 @@ class ConfigSecret:
             self._client.delete_secret(
                 SecretId=naming.secret_name(app), ForceDeleteWithoutRecovery=True
             )
-        self._strike(app)
+        self.forget(app)
 
-    def _strike(self, app: str) -> None:
+    def forget(self, app: str) -> None:
+        """Take nothing of the app for stored any more, so that it is stored anew."""
         known = self._ledger.of(app)
         self._ledger.strike(app, [key for key in known if key.partition("/")[0] == ARN_KEY])
 
@@ -75,7 +76,7 @@ class ConfigSecret:
         except ClientError as error:
             if not arn or code_of(error) != "ResourceNotFoundException":
                 raise
-        self._strike(app)
+        self.forget(app)
         return self._stored(app, "", content, version)
 
     def _stored(self, app: str, arn: str, content: str, version: str) -> str:

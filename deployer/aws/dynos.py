@@ -29,8 +29,7 @@ class Dynos:
         """Return the task that is the dyno of that number now, as far as was heard."""
         tasks = self._cluster.seen.of(record.app)
         for dyno, task in self._placed(tasks):
-            life = record.newest
-            is_newest = life is not None and task.ecs_id in life.ids
+            is_newest = record.is_newest(task.ecs_id, task.definition)
             if (dyno.process, dyno.index) == (record.process, index) and is_newest:
                 return task
         return None
@@ -41,12 +40,12 @@ class Dynos:
         found: list[Task] = []
         for process, tasks in _by_process(self._cluster.seen.of(app)).items():
             record = records.get(process[1]) or Record(*process)
-            newest = record.newest
-            known = {one for life in record.lives for one in life.ids}
             wanted = [task for task in tasks if task.is_wanted]
-            found += [task for task in wanted if task.ecs_id not in known]
-            mine = [task for task in wanted if newest and task.ecs_id in newest.ids]
-            found += mine[newest.count if newest else 0 :]
+            lives = [record.life_of(task.ecs_id, task.definition) for task in wanted]
+            pairs = list(zip(wanted, lives, strict=True))
+            found += [task for task, life in pairs if life is None]
+            mine = [task for task, life in pairs if life and life is record.newest]
+            found += mine[record.newest.count if record.newest else 0 :]
         return found
 
     def _placed(self, tasks: Sequence[Task]) -> Iterator[tuple[Dyno, Task]]:

@@ -10,6 +10,8 @@ from empire.errors import Cancelled, StartFailed, TimedOut
 from empire.manifest import Size
 from empire.secrets import Secret
 
+LOST_CONFIG = "unable to pull secrets"
+"""Stands in the reason of a task that did not get the values of its config vars."""
 PASSING = (
     "Capacity is unavailable",
     "network interface provisioning",
@@ -107,10 +109,17 @@ def _never_ran(task: Task, dyno: str) -> StartFailed:
             fix="Push again: the image may have been deleted. If not, look at the execution role "
             "and at the tasks' way to ECR.",
         )
+    if LOST_CONFIG in reason:
+        return StartFailed(
+            f"{dyno} could not get its config vars.",
+            why=reason,
+            fix="Try again: they are stored anew then. If that does not help, look at the "
+            "execution role and at the tasks' way to Secrets Manager.",
+        )
     if "ResourceInitializationError" in reason:
         return StartFailed(
-            f"{dyno} could not get its config vars or its log.",
+            f"{dyno} could not be prepared.",
             why=reason,
-            fix="Set the config vars again; if that does not help, look at the execution role.",
+            fix="Look at the execution role, and at the tasks' way to AWS.",
         )
     return StartFailed(f"{dyno} could not start.", why=reason)

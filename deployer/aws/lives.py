@@ -85,6 +85,10 @@ class Record:
             return None
         return next((one for one in reversed(self.lives) if one.definition == definition), None)
 
+    def is_newest(self, ecs_id: str, definition: str) -> bool:
+        """Tell whether a task belongs to the newest life."""
+        return bool(self.lives) and self.life_of(ecs_id, definition) is self.newest
+
     def to_text(self) -> str:
         """Return what the ledger keeps."""
         return json.dumps({"made": self.is_made, "lives": [asdict(life) for life in self.lives]})

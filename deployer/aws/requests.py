@@ -10,6 +10,7 @@ Request = dict[str, Any]
 
 EC2_PROVIDER = "empire-ec2"
 """The capacity provider of the instances that bootstrap makes."""
+GRACE_MORE_SECONDS = 60
 FAILURES = 3
 """So many tasks that do not come up break the circuit."""
 
@@ -108,8 +109,9 @@ def _doors(record: Record, life: Life, settings: Settings) -> Request:
     }
     return {
         "loadBalancers": [door],
-        # Until then a task that does not answer yet is not taken for one that never will.
-        "healthCheckGracePeriodSeconds": round(settings.start_seconds),
+        # Until then ECS leaves a task alone that does not answer. Whoever follows the deployment
+        # ends it sooner, and knows better why.
+        "healthCheckGracePeriodSeconds": round(settings.start_seconds) + GRACE_MORE_SECONDS,
     }
 
 

@@ -48,6 +48,7 @@ class Rollout:
     older: frozenset[str] = frozenset()
     is_new: bool = True
     is_pushed: bool = True
+    has_lost_config: bool = False
     began_at: float = field(default_factory=time.monotonic)
     seen_at: dict[str, float] = field(default_factory=dict)
 
@@ -101,7 +102,8 @@ class Rollout:
         return [
             task
             for task in self.cluster.seen.of(self.record.app)
-            if task.process == self.record.process and task.ecs_id in self.life.ids
+            if task.process == self.record.process
+            and self.record.is_newest(task.ecs_id, task.definition)
         ]
 
     def _running(self) -> list[Task]:
@@ -135,6 +137,7 @@ class Rollout:
             raise failures.gave_up(self.record.process, reason)
 
     def _failure(self, task: Task) -> StartFailed:
+        self.has_lost_config = failures.LOST_CONFIG in task.reason
         if not failures.is_unhealthy(task):
             return failures.told(task, self.names[0], self._lines(task), self.process.size)
         self.cluster.look([self.service])  # only the service tells what its probes were answered

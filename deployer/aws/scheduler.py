@@ -251,7 +251,8 @@ class EcsScheduler:
         life = record.newest
         tasks = self.cluster.seen.of(record.app)
         mine = [task for task in tasks if task.process == record.process and task.is_running]
-        return life is not None and sum(task.ecs_id in life.ids for task in mine) >= life.count
+        running = sum(record.is_newest(task.ecs_id, task.definition) for task in mine)
+        return life is not None and running >= life.count
 
     def _note_up(self, rollouts: Sequence[Rollout]) -> None:
         for one in rollouts:
@@ -270,6 +271,8 @@ class EcsScheduler:
                 record = self._records.get(app, one.record.process)
                 if record.newest and not record.newest.is_up:
                     self._services.revert(record)
+                if one.has_lost_config:
+                    self.config.forget(app)
             self._await_gone(app)
 
     def _keep_only(self, record: Record, starts: tuple[int, ...]) -> None:
@@ -281,7 +284,9 @@ class EcsScheduler:
         running = [
             task
             for task in self.cluster.seen.of(record.app)
-            if task.process == record.process and task.is_wanted and task.ecs_id in newest.ids
+            if task.process == record.process
+            and task.is_wanted
+            and record.is_newest(task.ecs_id, task.definition)
         ]
         if count < newest.count or len(running) > count:
             record = self._services.shrink(record, newest.cut(count))
@@ -302,9 +307,11 @@ class EcsScheduler:
         return tuple(dyno.target for dyno in held if dyno.target)
 
     def _remove(self, app: AppName) -> None:
-        for record in self._records.reload(app).values():
+        records = self._records.reload(app)
+        for record in records.values():
             self._services.delete(record)
-        for name in {task.service for task in self.cluster.seen.of(app) if task.is_wanted}:
+        tasks = [task for task in self.cluster.seen.of(app) if task.is_wanted]
+        for name in {task.service for task in tasks if task.process not in records}:
             self._services.delete_named(name)
         self._doors.remove(app)
         self.config.remove(app)

@@ -3,13 +3,17 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import docker
 import pytest
 from moto import mock_aws
 
 from deployer.aws.account import Account
+from empire.names import ImageRef
 from empire.settings import Settings
 from empire.store import Store
+from tests.contracts.aws_lab import AwsLab
 from tests.deployer.aws.doors import Doors, Make, settings_of
+from tests.fakeaws.simulator import Simulator
 
 
 @pytest.fixture
@@ -44,3 +48,19 @@ def make_doors(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) ->
 def doors(make_doors: Make) -> Doors:
     """The load balancers of one server."""
     return make_doors()
+
+
+@pytest.fixture
+def simulated(simulator: Simulator, settings: Settings) -> Settings:
+    """The settings of a server in the simulated account."""
+    made = simulator.settings()
+    account = {name.removeprefix("EMPIRE_").lower(): text for name, text in made.items()}
+    return settings.model_copy(update=account)
+
+
+@pytest.fixture
+def lab(simulated: Settings, engine: docker.APIClient, obedient: ImageRef) -> Iterator[AwsLab]:
+    """One server in the simulated account, in a cluster of its own."""
+    made = AwsLab(simulated, engine, obedient)
+    yield made
+    made.close()

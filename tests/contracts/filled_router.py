@@ -23,7 +23,8 @@ class FilledRouter(AwsRouter):
     def __init__(self, settings: Settings, store: Store) -> None:
         self.account = Account(settings)
         self.doors = LoadBalancer(self.account, Ledger(store))
-        super().__init__(self.account, self.doors, Certificates(self.account, store, self.doors))
+        self.certificates = Certificates(self.account, store, self.doors)
+        super().__init__(self.account, self.doors, self.certificates)
 
     def switch(
         self,
@@ -68,10 +69,11 @@ class FilledRouter(AwsRouter):
         return [one["TargetHealth"]["State"] for one in health["TargetHealthDescriptions"]]
 
 
-def filled_router(simulator: Simulator, store: Store) -> FilledRouter:
+def filled_router(simulator: Simulator, store: Store, **more: object) -> FilledRouter:
     """Return a router on the simulated account."""
     aws: dict[str, Any] = {
         name.removeprefix("EMPIRE_").lower(): value for name, value in simulator.settings().items()
     }
     home = store.settings.home
-    return FilledRouter(Settings(home=home, http_port=simulator.alb_port, **aws), store)
+    settings = Settings(home=home, http_port=simulator.alb_port, **{**aws, **more})
+    return FilledRouter(settings, store)

@@ -22,8 +22,17 @@ Client = Callable[[str], Any]
 def prepare(client: Client) -> dict[str, str]:
     """Make all that apps need and return it as settings."""
     vpc, private, public, tasks_group = _network(client("ec2"))
-    public_listener = _listener(client("elbv2"), "empire-public", "internet-facing", public)
-    internal_listener = _listener(client("elbv2"), "empire-internal", "internal", private)
+    elb = client("elbv2")
+    certificate = client("acm").request_certificate(DomainName="*.example.com")
+    secure = {
+        "Protocol": "HTTPS",
+        "Port": 443,
+        "Certificates": [{"CertificateArn": certificate["CertificateArn"]}],
+    }
+    public_listener = _listener(elb, "empire-public", "internet-facing", public, secure)
+    internal_listener = _listener(
+        elb, "empire-internal", "internal", private, {"Protocol": "HTTP", "Port": 80}
+    )
     client("ecs").create_cluster(clusterName=CLUSTER, capacityProviders=["FARGATE", "FARGATE_SPOT"])
     client("logs").create_log_group(logGroupName=LOG_GROUP)
     zones = _zones(client("route53"), vpc)
@@ -61,12 +70,10 @@ def _network(ec2: Any) -> tuple[str, list[str], list[str], str]:
     return vpc, subnets[:2], subnets[2:], group["GroupId"]
 
 
-def _listener(elb: Any, name: str, scheme: str, subnets: list[str]) -> str:
+def _listener(elb: Any, name: str, scheme: str, subnets: list[str], speaks: dict[str, Any]) -> str:
     balancer = elb.create_load_balancer(Name=name, Subnets=subnets, Scheme=scheme)
     arn = balancer["LoadBalancers"][0]["LoadBalancerArn"]
-    made = elb.create_listener(
-        LoadBalancerArn=arn, Protocol="HTTP", Port=80, DefaultActions=[NOT_FOUND]
-    )
+    made = elb.create_listener(LoadBalancerArn=arn, DefaultActions=[NOT_FOUND], **speaks)
     listener: str = made["Listeners"][0]["ListenerArn"]
     return listener
 

@@ -16,7 +16,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import make_server
 
-from tests.fakeaws import log_calls, quotas, stacks, target_calls
+from tests.fakeaws import log_calls, quotas, stacks, target_calls, validation
 from tests.fakeaws.cloud import Cloud
 from tests.fakeaws.deployment_calls import DeploymentCalls
 from tests.fakeaws.execution import Execution
@@ -85,6 +85,7 @@ class Server:
             attach(EC2ContainerServiceResponse, calls.operations())
         attach(LogsResponse, log_calls.operations())
         quotas.hold()
+        validation.hold()
         target_calls.attach(ELBv2Backend, self.cloud.targets)
 
     def _control(self, path: str, body: bytes) -> Fields:

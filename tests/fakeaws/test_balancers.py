@@ -71,7 +71,7 @@ def test_a_target_is_told_who_asks_and_connections_are_kept(
         until(lambda: health(stage) == [("healthy", "")])
         for body in (b"x" * 1_000_000, b""):
             answer = web.post("/path?q=1", content=body, headers={"X-Forwarded-For": "10.9.9.9"})
-            assert answer.content == b"POST /path?q=1 10.9.9.9, 127.0.0.1 http %d" % len(body)
+            assert answer.content == b"POST /path?q=1 10.9.9.9, 127.0.0.1 https %d" % len(body)
         assert answer.headers["Connection"] == "keep-alive"
 
 

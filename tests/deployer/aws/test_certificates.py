@@ -204,7 +204,7 @@ def test_a_name_and_its_wildcard_share_their_record(doors: Doors, shop: App, ann
     count = len(doors.records())
     unwant(doors, shop, "*.a.example.com", ann)
     doors.certificates.look()
-    # Where both have the same record (ACM's rule; the stand-in makes two) it stays for the other.
+    # It stays for the other.
     assert len(doors.records()) == count
     unwant(doors, shop, "a.example.com", ann)
     doors.certificates.look()

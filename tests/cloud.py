@@ -91,6 +91,39 @@ def left_of(cloud: Cloud, app: str) -> dict[str, list[str]]:
     return {kind: names for kind, names in found.items() if names}
 
 
+def edge_of(cloud: Cloud, name: str) -> dict[str, list[Any]]:
+    """Return what leads to host names with the name in them: rules, records, certificates."""
+    elb, acm = cloud.client("elbv2"), cloud.client("acm")
+    listener = cloud.settings["AWS_PUBLIC_LISTENER"]
+    rules = elb.describe_rules(ListenerArn=listener)["Rules"]
+    zone = cloud.settings["AWS_PUBLIC_ZONE"]
+    rows = cloud.client("route53").list_resource_record_sets(HostedZoneId=zone)
+    named = {
+        row["CertificateArn"]: row["DomainName"]
+        for row in acm.list_certificates()["CertificateSummaryList"]
+        if name in row["DomainName"]
+    }
+    served = elb.describe_listener_certificates(ListenerArn=listener)["Certificates"]
+    return {
+        "rules": sorted(
+            value
+            for rule in rules
+            for condition in rule["Conditions"]
+            for value in condition["HostHeaderConfig"]["Values"]
+            if name in value
+        ),
+        "records": [
+            (row["Name"].rstrip("."), row["Type"])
+            for row in rows["ResourceRecordSets"]
+            if name in row["Name"]
+        ],
+        "certificates": sorted(named.values()),
+        "served": sorted(
+            named[row["CertificateArn"]] for row in served if row["CertificateArn"] in named
+        ),
+    }
+
+
 @contextmanager
 def cloud(folder: Path, **settings: str) -> Iterator[Cloud]:
     """Yield a running product on an account of its own; everything of it is gone afterwards."""

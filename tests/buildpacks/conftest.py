@@ -10,7 +10,7 @@ from buildpacks.builder import Builder
 from buildpacks.engine import Engine
 from empire.errors import Unavailable
 from empire.settings import Settings
-from tests.buildpacks.sources import Repository
+from tests.buildpacks.sources import RUN, Repository
 
 MakeBuilder = Callable[..., Builder]
 
@@ -59,9 +59,11 @@ def require_engine(settings: Settings) -> Engine:
 
 
 def sweep(settings: Settings) -> None:
-    """Remove every image that a server with these settings built."""
-    label = f"label=empire.instance={settings.instance}"
-    listing = ["docker", "images", "-aq", "--filter", label]
-    images = subprocess.run(listing, capture_output=True, text=True, check=True).stdout.split()
+    """Remove every image that a server with these settings built, and what failed on its way to one."""
+    images: list[str] = []
+    for label in (f"empire.instance={settings.instance}", f"empire.test.run={RUN}"):
+        listing = ["docker", "images", "-aq", "--filter", f"label={label}"]
+        listed = subprocess.run(listing, capture_output=True, text=True, check=True)
+        images += listed.stdout.split()
     if images:
         subprocess.run(["docker", "rmi", "-f", *set(images)], capture_output=True, check=False)

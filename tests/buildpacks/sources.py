@@ -1,6 +1,7 @@
 """Commits made with real git, and builds driven to their end."""
 
 import subprocess
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,10 @@ from empire.manifest import Image, Source
 from empire.names import AppName, Sha
 from tests.fakes import never
 
+RUN = str(uuid.uuid4())
+# The engine's cache outlives a test run: what a run shows has to be new to it. And what a failed
+# build leaves is found by the label.
+BASE = f"FROM empire/python:3\nLABEL empire.test=1 empire.test.run={RUN}\nARG RUN={RUN}\n"
 ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "GIT_CONFIG_NOSYSTEM": "1",

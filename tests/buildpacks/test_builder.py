@@ -3,7 +3,6 @@
 import json
 import subprocess
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -17,12 +16,10 @@ from buildpacks.objects import Objects
 from empire.errors import BuildFailed
 from empire.settings import Settings
 from tests.buildpacks.conftest import MakeBuilder
-from tests.buildpacks.sources import File, Link, Program, Repository, never, told
+from tests.buildpacks.sources import BASE, File, Link, Program, Repository, never, told
 
 pytestmark = pytest.mark.docker
 
-# The engine's cache outlives a test run: what a run shows has to be new to it.
-BASE = f"FROM empire/python:3\nLABEL empire.test=1\nARG RUN={uuid.uuid4()}\n"
 SECRET = "--- a private certificate ---\n"
 
 

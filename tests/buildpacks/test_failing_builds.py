@@ -2,7 +2,6 @@
 
 import threading
 import time
-import uuid
 from pathlib import Path
 
 import pytest
@@ -11,12 +10,10 @@ from buildpacks.builder import Builder
 from empire.errors import BuildFailed, Cancelled, EmpireError, InvalidInput, TimedOut, Unavailable
 from empire.settings import Settings
 from tests.buildpacks.conftest import MakeBuilder
-from tests.buildpacks.sources import Repository, never, told
+from tests.buildpacks.sources import BASE, Repository, never, told
 
 pytestmark = pytest.mark.docker
 
-# The engine's cache outlives a test run: what a run shows has to be new to it.
-BASE = f"FROM empire/python:3\nLABEL empire.test=1\nARG RUN={uuid.uuid4()}\n"
 SECRET = "--- a private certificate ---\n"
 
 

@@ -15,8 +15,7 @@ import structlog
 
 from deployer.aws import log_lines
 from deployer.aws.account import Account
-from deployer.aws.log_feed import LATE_SECONDS, STEP, Feed
-from deployer.aws.log_feed import position as position_of
+from deployer.aws.log_feed import LATE_SECONDS, MOST_PENDING, STEP, Feed, position_of
 from deployer.aws.log_group import LogGroup
 from deployer.aws.log_lines import Names, stamp
 from empire.errors import EmpireError

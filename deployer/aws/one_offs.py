@@ -15,7 +15,7 @@ from deployer.aws.config_secret import ConfigSecret
 from deployer.aws.exec import Session, Visit, opened
 from deployer.aws.follow import Follow
 from deployer.aws.run_record import KEY, Record, Row
-from deployer.aws.task_view import TaskView
+from deployer.aws.task_view import FRESH_SECONDS, TaskView
 from empire.errors import EmpireError, ReleaseFailed
 from empire.events import Stream
 from empire.ledger import Ledger
@@ -101,7 +101,8 @@ class EcsOneOffs:
     def runs(self, app: AppName | None = None) -> list[Run]:
         """Return those that were not removed, of one app or of all, oldest first."""
         records = [record for found in self._records(app).values() for record in found]
-        rows = self._view.rows([one.task for one in records if one.task and not one.ended_at])
+        tasks = [one.task for one in records if one.task and not one.ended_at]
+        rows = self._view.rows(tasks, fresh=0 if app else FRESH_SECONDS)
         runs = [self._told(record, rows.get(record.task)) for record in records]
         return sorted(runs, key=lambda run: run.dyno.started_at)
 
@@ -190,7 +191,7 @@ class EcsOneOffs:
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             record = self._found(app, name)
-            row = self._view.rows([record.task]).get(record.task)
+            row = self._view.rows([record.task], fresh=LOOK_SECONDS / 2).get(record.task)
             if row and record.seen(row).ended_at:
                 raise run_errors.cannot_run(name, record.seen(row).reason)
             if row and _takes_commands(row):

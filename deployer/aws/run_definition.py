@@ -14,9 +14,11 @@ from empire.settings import Settings
 ONCE = """\
 exec 2>&1
 trap : TERM INT
+end=$EMPIRE_END
+unset EMPIRE_END
 "$0" -c "$1"
 status=$?
-echo "$2 $status]"
+echo "$end $status]"
 exit $status
 """
 """Runs the command, both its outputs in order, and tells its end where its output is read."""
@@ -28,6 +30,9 @@ wait
 """Keeps a task up into which a command goes by ECS Exec."""
 GROUP = {"TINI_KILL_PROCESS_GROUP": "1"}
 """Lets ECS's init hand SIGTERM on to the command, not to the shell around it alone."""
+
+LONGEST_OVERRIDE = 6000
+"""Characters; RunTask takes 8,192 in all that it overrides. A longer command is registered."""
 
 Request = dict[str, Any]
 
@@ -67,12 +72,12 @@ def told(one_off: OneOff) -> dict[str, Secret]:
 
 def launch(record: Record, settings: Settings) -> Request:
     """Return the request that runs the task: the same, with the same token, at every try."""
-    words = [str(int(record.seconds))] if record.is_attached else [record.command, record.mark]
     environment = {
         "EMPIRE_APP": record.app_name,
         "EMPIRE_RELEASE": f"v{record.version}",
         "EMPIRE_PROCESS": record.process,
         "EMPIRE_DYNO": record.name,
+        "EMPIRE_END": record.mark,
     }
     tagged = naming.tags(
         app=record.app,
@@ -98,13 +103,30 @@ def launch(record: Record, settings: Settings) -> Request:
             "containerOverrides": [
                 {
                     "name": record.process,
-                    "command": words,
                     "environment": naming.spelled(environment, "name"),
+                    **_overridden(record),
                 }
             ]
         },
         "tags": naming.spelled(tagged),
     }
+
+
+def _registered(one_off: OneOff) -> list[str]:
+    """Return what the shell is told by the definition."""
+    if one_off.is_attached:
+        return ["-c", SLEEP, launcher.SHELL]
+    long = [one_off.command] if len(one_off.command) > LONGEST_OVERRIDE else []
+    return ["-c", ONCE, launcher.SHELL, *long]
+
+
+def _overridden(record: Record) -> Request:
+    """Return what the shell is told instead: most commands share a definition."""
+    if record.is_attached:
+        return {"command": ["-c", SLEEP, launcher.SHELL, str(int(record.seconds))]}
+    if len(record.command) > LONGEST_OVERRIDE:
+        return {}
+    return {"command": ["-c", ONCE, launcher.SHELL, record.command]}
 
 
 def started_by(record: Record) -> str:

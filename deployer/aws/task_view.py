@@ -1,5 +1,6 @@
 """Looks at many tasks at a time, and not more often than is needed, whoever asks."""
 
+import math
 import threading
 import time
 from collections.abc import Collection, Iterable
@@ -26,14 +27,14 @@ class TaskView:
         self._rows: dict[str, Row] = {}
         self._seen_at: dict[str, float] = {}
 
-    def rows(self, arns: Collection[str]) -> dict[str, Row]:
-        """Return the tasks that ECS still knows, as they were a moment ago at the latest."""
+    def rows(self, arns: Collection[str], fresh: float = FRESH_SECONDS) -> dict[str, Row]:
+        """Return the tasks that ECS still knows, as they were so many seconds ago at the latest."""
         if not arns:
             return {}
         now = time.monotonic()
         with self._looking:
             self._asked_at |= dict.fromkeys(arns, now)
-            if any(now - self._seen_at.get(arn, -FRESH_SECONDS) >= FRESH_SECONDS for arn in arns):
+            if any(now - self._seen_at.get(arn, -math.inf) >= fresh for arn in arns):
                 self._look(now)
             return {arn: self._rows[arn] for arn in arns if arn in self._rows}
 

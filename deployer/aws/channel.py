@@ -171,7 +171,7 @@ class Channel:
 
 def _connected(url: str) -> ClientConnection:
     try:
-        return connect(
+        made = connect(
             url,
             open_timeout=CONNECT_SECONDS,
             close_timeout=1,
@@ -180,5 +180,6 @@ def _connected(url: str) -> ClientConnection:
             max_size=1 << 20,
             compression=None,
         )
+        return made.__enter__()  # it is left by its close
     except (WebSocketException, OSError, TimeoutError) as error:
         raise errors.no_answer("open a session in a task", str(error)) from error

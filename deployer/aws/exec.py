@@ -91,13 +91,13 @@ class Session:
         if self._ended.is_set():  # closed meanwhile
             channel.close()
             return
-        if visit.has_terminal:
-            self._reader = scripts.Terminal(mark.encode())
-            with suppress(OSError):
-                channel.resize(*(self._size or (24, 80)))
         script = scripts.script(mark, visit.command, visit.env, visit.has_terminal)
         deadline = time.monotonic() + BEGIN_SECONDS
+        # Nothing may be sent before the handshake is over: the agent would wait for it for ever.
         heard = _awaited(channel, mark, scripts.READY, b"", deadline)
+        if visit.has_terminal:
+            self._reader = scripts.Terminal(mark.encode())
+            channel.resize(*(self._size or (24, 80)))
         channel.write(script)
         rest = _awaited(channel, mark, scripts.GO, heard, deadline)
         self._take(rest)

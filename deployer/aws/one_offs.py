@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import structlog
 from botocore.exceptions import ClientError
 
 from deployer.aws import run_definition, run_errors, run_record
@@ -30,6 +31,8 @@ DEFINITION = "one-off/"
 READY_SECONDS = 300.0
 """How long a task may take until it takes commands: an image must be pulled first."""
 LOOK_SECONDS = 0.5
+log = structlog.get_logger()
+
 CANNOT_RUN = ("ClientException", "InvalidParameterException", "PlatformUnknownException")
 
 
@@ -183,7 +186,8 @@ class EcsOneOffs:
             session.connect(lambda: opened(self._account, visit, name), visit)
         except EmpireError as error:
             session.fail(error)
-        except OSError as error:
+        except Exception as error:
+            log.exception("one-off could not be attached", app=app, name=name)
             session.fail(run_errors.session_broken(name, str(error)))
 
     def _ready(self, app: AppName, name: str) -> Record:

@@ -23,8 +23,9 @@ PUT_BYTES = 16 * 1024
 """How much input a part holds."""
 
 BOOT = """\
-saved=$(stty -g) && stty raw -echo && printf "{mark}=ready;" && read -r size &&
-eval "$(dd bs="$size" count=1 iflag=fullblock 2>/dev/null)"
+take() {{ dd bs="$1" count=1 iflag=fullblock 2>/dev/null; }}
+saved=$(stty -g) && stty raw -echo && printf "{mark}=ready;" && size=$(take 8) &&
+eval "$(take "${{size%% *}}")"
 """
 TERMINAL = """\
 stty "$saved"
@@ -47,24 +48,27 @@ pump() {{
     done
 }}
 feed() {{
-    while read -r size && [ "$size" -gt 0 ]; do
-        dd bs="$size" count=1 iflag=fullblock 2>/dev/null || return
+    while size=$(take 8) && size=${{size%% *}} && [ "${{size:-0}}" -gt 0 ]; do
+        take "$size" || return
     done
 }}
 printf "{mark}=go;"
 {{
     status=$({{ {{ {{
-        (feed <&5 3>&- 4>&- 6>&- &) | {{
+        (exec 3>&- 4>&- 6>&-; feed <&5 &) | {{
             {environment}/bin/sh -c {command} 2>&1 1>&6 3>&- 4>&- 5<&- 6>&-
             echo $? >&4
         }}
-    }} | pump 2 >&3 4>&- 5<&- 6>&-; }} 6>&1 | pump 1 >&3 4>&- 5<&-; }} 4>&1)
+    }} | (exec >&3 3>&- 4>&- 5<&- 6>&-; pump 2); }} 6>&1 | (exec >&3 3>&- 4>&- 5<&-; pump 1); }} 4>&1)
     printf "x%s." "$status" >&3
 }} 3>&1 5<&0 | cat
 trap "" HUP
 kill -HUP 0
 """
-"""Descriptor 3 leads out, 4 takes the status, 5 is the terminal's input, 6 the first pump's."""
+"""Descriptor 3 leads out, 4 takes the status, 5 is the terminal's input, 6 the first pump's.
+
+`exec` closes what a function's own redirections would only put aside, and so keep open.
+"""
 
 
 def boot(mark: str) -> str:
@@ -83,13 +87,13 @@ def script(mark: str, command: str, env: Mapping[str, Secret], has_terminal: boo
         ),
     )
     content = text.encode("utf-8", "surrogateescape")
-    return b"%d\n%b" % (len(content), content)
+    return _headed(content)
 
 
 def fed(content: bytes) -> list[bytes]:
     """Return input in the parts that `feed` takes; its end when there is none."""
     parts = [content[at : at + PUT_BYTES] for at in range(0, len(content), PUT_BYTES)] or [b""]
-    return [b"%d\n%b" % (len(part), part) for part in parts]
+    return [_headed(part) for part in parts]
 
 
 @dataclass
@@ -136,6 +140,11 @@ def after(mark: bytes, word: bytes, content: bytes) -> bytes | None:
     """Return what comes after the mark with a word; None while it is not there."""
     _, found, rest = content.partition(b"%b=%b;" % (mark, word))
     return rest if found else None
+
+
+def _headed(content: bytes) -> bytes:
+    """Return the content after its length, which is of a fixed size: not every `read` stops there."""
+    return b"%-8d%b" % (len(content), content)
 
 
 def _overlap(text: bytes, sign: bytes) -> int:

@@ -109,8 +109,8 @@ class Channel:
                     continue
                 if isinstance(content, bytes):
                     self._take(messages.decoded(content))
-        except ConnectionClosed:
-            log.debug("exec session ended without goodbye")
+        except ConnectionClosed as error:
+            log.debug("exec session ended without goodbye", reason=str(error))
         except (ValueError, KeyError, TypeError, OSError, WebSocketException) as error:
             log.warning("exec session broken", error=str(error))
         finally:

@@ -6,6 +6,7 @@ import uuid
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from deployer.aws import naming
 from empire.manifest import Dyno, OneOff, Run
 from empire.names import AppName, ProcessType
 
@@ -96,7 +97,7 @@ class Record:
             command=self.command,
             size=self.size,
             started_at=self.begun_at or self.created_at,
-            id=self.task or self.token,
+            id=naming.id_of(self.task) or self.token,
             exit_code=self.exit_code,
             is_out_of_memory=bool(row) and "OutOfMemory" in _reason(row or {}),
         )

@@ -39,6 +39,7 @@ printf "{mark}=go;"
 trap : INT QUIT
 {environment}/bin/sh -c {command}
 printf "{mark}=%s;" "$?"
+sleep 1
 """
 PIPED = """\
 unset saved size
@@ -64,10 +65,12 @@ printf "{mark}=go;"
 }} 3>&1 5<&0 | cat
 trap "" HUP
 kill -HUP 0
+sleep 1
 """
 """Descriptor 3 leads out, 4 takes the status, 5 is the terminal's input, 6 the first pump's.
 
 `exec` closes what a function's own redirections would only put aside, and so keep open.
+At last both wait to be ended: what was written just before the end of a session may be lost with it.
 """
 
 

@@ -6,17 +6,19 @@ import docker
 import httpx
 
 from deployer.aws.account import Account
+from deployer.aws.exec import Session, Visit, enter
 from deployer.aws.load_balancer import LoadBalancer
+from deployer.aws.logs import CloudWatchLogs
 from deployer.aws.one_offs import EcsOneOffs
 from deployer.aws.registry import EcrRegistry
 from deployer.aws.scheduler import EcsScheduler
 from empire.ledger import Ledger
 from empire.manifest import Dyno, Image, Target
 from empire.names import AppName, ImageRef
+from empire.secrets import Secret
 from empire.settings import Settings
 from empire.store import Store
 from tests.conftest import build
-from tests.fakes import FakeLogs
 from tests.streams import result
 
 IMAGES = AppName("lab-image")
@@ -40,8 +42,8 @@ class AwsLab:
         ledger = Ledger(self.store)
         self.registry = EcrRegistry(self.account, ledger)
         self.doors = LoadBalancer(self.account, ledger)
-        self.scheduler = EcsScheduler(self.account, self.store, self.doors)
-        self.logs = FakeLogs()
+        self.scheduler = EcsScheduler(self.account, self.store, self.doors, self._enter)
+        self.logs = CloudWatchLogs(self.account, self._name)
         self.one_offs = EcsOneOffs(self.account, self.store)
         self._local_image = image
         self._image: ImageRef | None = None
@@ -52,6 +54,17 @@ class AwsLab:
             pushed = self.registry.push(IMAGES, Image(self._local_image, {}), "d1")
             self._image = result(pushed).ref
         return self._image
+
+    def _enter(
+        self, dyno: Dyno, command: str, env: dict[str, Secret], has_terminal: bool
+    ) -> Session:
+        cluster = self.settings.aws_cluster
+        visit = Visit(cluster, dyno.id, dyno.process, command, env, has_terminal)
+        return enter(self.account, visit, dyno.name)
+
+    def _name(self, app: str, process: str, task: str) -> str:
+        dynos = self.scheduler.dynos(AppName(app))
+        return next((dyno.name for dyno in dynos if dyno.id == task), "")
 
     def answers(self, target: Target) -> bool:
         return httpx.get(f"http://{target}/").is_success
@@ -75,6 +88,8 @@ class AwsLab:
             self.one_offs.remove(app)
             self.scheduler.stop(app)
             self.registry.delete(app, frozenset())
+            self.logs.remove(app)
+        self.logs.close()
         self.scheduler.close()
         self.one_offs.close()
         self.registry.close()

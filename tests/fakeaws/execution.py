@@ -28,6 +28,8 @@ OFF = (
     "the execute command agent isn't running. Wait and try again or run a new task with execute "
     "command enabled and try again."
 )
+UNTYPED = ",".join(["ctrl-^", "ctrl-_"] * 8)
+"""What makes Docker leave a terminal, by default ctrl-p and ctrl-q: AWS has no such thing."""
 UNREACHABLE = "The execute command failed due to an internal error. Try again later."
 
 
@@ -151,6 +153,7 @@ class _Session:
                 tty=True,
                 user="root",
                 environment={"TERM": "xterm-256color"},
+                detach_keys=UNTYPED,
             )["Id"]
             stream: Any = self._docker.exec_start(self._exec, tty=True, socket=True)
         except APIError as error:

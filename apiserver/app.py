@@ -21,6 +21,7 @@ from apiserver import (
     releases,
     restarts,
     stubs,
+    task_roles,
 )
 from apiserver.calls import Door
 from apiserver.tails import Parts
@@ -46,6 +47,7 @@ NOUNS = (
     releases,
     restarts,
     stubs,
+    task_roles,
 )
 
 

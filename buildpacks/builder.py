@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -15,8 +16,9 @@ from buildpacks.detect import detect
 from buildpacks.dispatch import Dispatch
 from buildpacks.engine import Engine
 from buildpacks.limits import Limits
-from buildpacks.order import Order, Shop, order, tag_of
+from buildpacks.order import Order, Shop, left_out, order, tag_of
 from buildpacks.plan import Plan
+from buildpacks.roots import Roots
 from buildpacks.stack_facts import Stack
 from buildpacks.tree import Tree
 from buildpacks.watch import Watch
@@ -32,6 +34,7 @@ from empire.secrets import Secret
 from empire.settings import Settings
 
 OURS = "empire/"
+VERSION = "SOURCE_VERSION"
 SHOWN = 5
 
 log = structlog.get_logger()
@@ -69,13 +72,18 @@ class Builder:
         BuildFailed, InvalidInput, TimedOut, Cancelled, Unavailable.
         """
         started = time.monotonic()
-        with Tree(source) as tree, Watch(is_cancelled, self._settings.build_seconds) as watch:
+        roots = Roots.of(config)
+        with ExitStack() as opened, Watch(is_cancelled, self._settings.build_seconds) as watch:
+            tree = opened.enter_context(Tree(source, roots.app))
             buildpack = detect(tree)
             stack = self._stack(has_to_be_there=buildpack is not dockerfile_app)
             plan = buildpack.plan(tree, stack)
             health = app_json.health_path(tree.read("app.json")) if "app.json" in tree else None
-            granted = _granted(tree, plan, config)
+            granted = _granted(tree, plan, config, source.commit)
             yield from introduction(plan, tree, self._settings.base_image)
+            yield from _unset(tree, config)
+            if roots.app != roots.context:
+                plan, tree = roots.seen(plan), opened.enter_context(Tree(source, roots.context))
             yield from map(Line, granted.notes)
             yield from map(events.Warning, granted.warnings)
             found = self._earlier(source, build)
@@ -178,14 +186,19 @@ def introduction(plan: Plan, tree: Tree, base: str) -> Stream[None]:
         yield Stage(f"Building with the {plan.buildpack} buildpack on {_base_of(plan, base)}")
     yield from map(Line, plan.notes)
     yield from map(events.Warning, plan.warnings)
-    if paths := context.submodules(tree):
-        yield events.Warning(
-            f"Submodules are not part of a push, their folders stay empty: {_few(paths)}"
-        )
+    is_left_out = left_out(tree, plan)
+    if paths := [path for path in context.submodules(tree) if not is_left_out(path)]:
+        raise errors.submodules(_few(paths))
     if paths := context.lfs_pointers(tree):
         yield events.Warning(
             f"Git LFS files arrive as pointers, without their content: {_few(paths)}"
         )
+
+
+def _unset(tree: Tree, config: Mapping[str, Secret]) -> Stream[None]:
+    missing = app_json.unset(tree.read("app.json"), config) if "app.json" in tree else []
+    if missing:
+        yield events.Warning(f"app.json asks for config vars that are not set: {_few(missing)}")
 
 
 def _base_of(plan: Plan, base: str) -> str:
@@ -198,10 +211,13 @@ def _few(paths: list[str]) -> str:
     return ", ".join(paths[:SHOWN]) + more
 
 
-def _granted(tree: Tree, plan: Plan, config: Mapping[str, Secret]) -> Granted:
+def _granted(tree: Tree, plan: Plan, config: Mapping[str, Secret], commit: str) -> Granted:
     if not plan.dockerfile:
         return wishes.NOTHING
-    return wishes.granted(tree.text(plan.dockerfile), config)
+    text = tree.text(plan.dockerfile)
+    granted = wishes.granted(text, config)
+    version = {VERSION: commit} if wishes.names_argument(text, VERSION) else {}
+    return replace(granted, arguments=version | granted.arguments)
 
 
 def _with_own_syntax(wanted: Order, error: BuildFailed) -> Order:

@@ -23,6 +23,8 @@ TRUST = (
     "NODE_EXTRA_CA_CERTS",
 )
 OWNER = "1000:1000"
+VERSION = "source-version"
+"""The id of the secret that holds the commit: as a secret it makes no step run again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,10 @@ def _step(step: Step, workshop: Workshop) -> str:
     if isinstance(step, Copy):
         sources = [f"{APP}/{path}" for path in step.paths]
         return "COPY " + json.dumps([*sources, step.target], ensure_ascii=False)
-    return f"RUN {''.join(f'{mount} ' for mount in _mounts(step, workshop))}{step.command}"
+    mounts = "".join(f"{mount} " for mount in _mounts(step, workshop))
+    told = step.is_told_version and workshop.has_mounts
+    version = f"export SOURCE_VERSION=$(cat /run/secrets/{VERSION}) && " if told else ""
+    return f"RUN {mounts}{version}{step.command}"
 
 
 def mounted(secret: Secret) -> str:
@@ -140,4 +145,6 @@ def _mounts(run: Run, workshop: Workshop) -> list[str]:
         f"--mount=type=cache,id={private_id(cache.name, key, cache.name)},target={cache.target}"
         for cache in run.caches
     ]
-    return caches + [mounted(secret) for secret in (workshop.secrets if run.fetches else ())]
+    secrets = [mounted(secret) for secret in (workshop.secrets if run.fetches else ())]
+    version = [f"--mount=type=secret,id={VERSION}"] if run.is_told_version else []
+    return caches + secrets + version

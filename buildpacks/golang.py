@@ -123,7 +123,7 @@ def _steps(tree: Tree, names: dict[str, str]) -> tuple[Step, ...]:
         f"go build -ldflags=-s -o {OUT}/{name} {package if package == '.' else f'./{package}'}"
         for name, package in names.items()
     )
-    whole = (Copy((".",), "/app/"), Run(build, True, CACHES))
+    whole = (Copy((".",), "/app/"), Run(build, True, CACHES, True))
     if "vendor/modules.txt" in tree or "go.sum" not in tree or "replace " in tree.text("go.mod"):
         return whole
     return (Copy(("go.mod", "go.sum"), "/app/"), Run("go mod download", True, CACHES), *whole)

@@ -34,6 +34,17 @@ class Ignored:
         return tuple(map(bool.__or__, own, self._matches(parent)))
 
 
+def like_git(content: str) -> str:
+    """Return a .slugignore's patterns, which are git's without `!`, as a .dockerignore's.
+
+    A pattern without a slash holds at any depth; one that ends with a slash, for folders, too.
+    """
+    lines = (line.split("#")[0].strip().rstrip("/") for line in content.splitlines())
+    return "\n".join(
+        line if "/" in line else f"**/{line}" for line in lines if line and line[0] != "!"
+    )
+
+
 def _lines(content: str) -> list[str]:
     lines = content.removeprefix("\ufeff").splitlines()
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]

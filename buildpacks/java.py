@@ -46,7 +46,7 @@ def plan(tree: Tree, stack: Stack) -> Plan:
         tools=(apt.install(*packages),),
         steps=(
             Copy((".",), "/app/"),
-            Run(command, True, (cache,)),
+            Run(command, True, (cache,), True),
             Run("rm -rf .gradle build/tmp build/classes target/classes target/test-classes"),
         ),
         artifacts=(Artifact("/app"),),

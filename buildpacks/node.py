@@ -102,7 +102,7 @@ def _build_note(tool: Tool, script: str) -> str:
 
 def _built(tool: Tool, script: str) -> tuple[Step, ...]:
     command = f"NODE_ENV=production {tool.name} run {script}"
-    return (Copy((".",), "/app/"), Run(command, True, tool.caches))
+    return (Copy((".",), "/app/"), Run(command, True, tool.caches, True))
 
 
 def _kept(tool: Tool, *, has_dev: bool) -> Run:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from buildpacks import context, errors, surroundings, wishes
-from buildpacks.dockerfile import APP, OURS, Secret, Workshop, mounted, private_id, render
+from buildpacks.dockerfile import APP, OURS, VERSION, Secret, Workshop, mounted, private_id, render
 from buildpacks.filesync import Offer
 from buildpacks.folder import Folder, Item
-from buildpacks.ignore import Ignored
+from buildpacks.ignore import Ignored, like_git
 from buildpacks.plan import Plan
 from buildpacks.rewrite import rewritten
 from buildpacks.tree import Tree
@@ -19,6 +19,7 @@ from buildpacks.wishes import NOTHING, Granted
 from empire.manifest import Source
 
 DOCKERFILE = "Dockerfile"
+SLUGIGNORE = ".slugignore"
 # Directives stand at the very top, before any comment; only other directives may come first.
 SYNTAX = re.compile(
     r"\A((?:#[ \t]*\w+[ \t]*=[^\n]*\n)*?)#[ \t]*syntax[ \t]*=[ \t]*(\S+)[^\n]*\n", re.IGNORECASE
@@ -115,7 +116,7 @@ def order(
         "empire.build": build,
     }
     tag = tag_of(source, build, shop.instance)
-    ignored = Ignored(_dockerignore(tree))
+    ignored = left_out(tree, plan)
     if plan.dockerfile:
         dockerfile = tree.read(plan.dockerfile).decode("utf-8", "surrogateescape")
         text, secrets = _theirs(dockerfile, source, shop)
@@ -127,9 +128,22 @@ def order(
         labels,
         _ours(plan, source, shop),
         f"{APP}/",
-        lambda path: path.startswith(plan.left_out) or ignored(path),
-        secret_files(shop.secrets, has_mounts=shop.has_mounts)[1],
+        ignored,
+        secret_files(shop.secrets, has_mounts=shop.has_mounts)[1] | _version(source, shop),
     )
+
+
+def left_out(tree: Tree, plan: Plan) -> Callable[[str], bool]:
+    """Return what tells whether a path of the source stays out of the build."""
+    ignored = Ignored(_dockerignore(tree))
+    if plan.dockerfile:
+        return ignored
+    slug = Ignored(like_git(tree.text(SLUGIGNORE)) if SLUGIGNORE in tree else "")
+    return lambda path: path.startswith(plan.left_out) or ignored(path) or slug(path)
+
+
+def _version(source: Source, shop: Shop) -> dict[str, bytes]:
+    return {VERSION: source.commit.encode()} if shop.has_mounts else {}
 
 
 def secret_files(

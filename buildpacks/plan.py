@@ -24,12 +24,14 @@ class Run:
     """A shell command of the build.
 
     `fetches` means that it talks to package indexes: it gets the operator's certificates, indexes
-    and caches, none of which stay in the image.
+    and caches, none of which stay in the image. `is_told_version` means that it builds the app
+    itself and gets the commit as SOURCE_VERSION.
     """
 
     command: str
     fetches: bool = False
     caches: tuple[Cache, ...] = ()
+    is_told_version: bool = False
 
 
 Step = Copy | Run

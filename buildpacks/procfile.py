@@ -6,6 +6,7 @@ from buildpacks import errors
 from empire.errors import InvalidInput
 from empire.names import ProcessType
 
+CONFLICT = re.compile(r"(<{7}|={7}|>{7}|\|{7})( |$)")
 LINE = re.compile(r"([^\s:]+)\s*:\s*(.*)")
 
 
@@ -36,6 +37,8 @@ def _lines(content: bytes) -> list[str]:
 
 
 def _entry(number: int, line: str) -> tuple[str, str]:
+    if CONFLICT.match(line):
+        raise errors.procfile_line(number, line, "It is the mark of a merge conflict.")
     found = LINE.fullmatch(line)
     if not found:
         raise errors.procfile_line(number, line, "A line is a process type, a colon, a command.")

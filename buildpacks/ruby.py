@@ -119,7 +119,7 @@ def _assets(tree: Tree, gems: frozenset[str]) -> tuple[Step, ...]:
     packages = "npm install --no-audit --no-fund && " if "package.json" in tree else ""
     # The gems go apart: their layer outlives changes of code.
     kept = f"rm -rf node_modules tmp/cache && mkdir -p /kept && mv {GEMS} {KEPT}"
-    return (Copy((".",), "/app/"), Run(f"{packages}{command}", True), Run(kept))
+    return (Copy((".",), "/app/"), Run(f"{packages}{command}", True, (), True), Run(kept))
 
 
 def _node(tree: Tree, assets: tuple[Step, ...]) -> tuple[Run, ...]:

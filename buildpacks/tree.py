@@ -33,12 +33,15 @@ class Entry:
 
 
 class Tree:
-    """A commit's files by path. Use it in a `with`; it keeps one git process to read them."""
+    """A commit's files by path. Use it in a `with`; it keeps one git process to read them.
 
-    def __init__(self, source: Source) -> None:
+    Of a folder of the commit, `root`, the paths start there. Raises InvalidInput if there is none.
+    """
+
+    def __init__(self, source: Source, root: str = "") -> None:
         self._git = ["git", f"--git-dir={source.git_dir}"]
         self.commit = source.commit
-        self.entries = {entry.path: entry for entry in self._list(source.tree)}
+        self.entries = {entry.path: entry for entry in self._list(source.tree, root)}
         self.git_dir = source.git_dir
         self._objects = Objects(source.git_dir)
 
@@ -91,14 +94,16 @@ class Tree:
                 return max(0, int(line.split()[-2]))
         raise errors.unreadable_objects(self.commit)
 
-    def _list(self, tree: str) -> Iterator[Entry]:
+    def _list(self, tree: str, root: str) -> Iterator[Entry]:
         listing = subprocess.run(
-            [*self._git, "ls-tree", "-r", "-z", "-l", "--full-tree", tree],
+            [*self._git, "ls-tree", "-r", "-z", "-l", "--full-tree", f"{tree}:{root}"],
             capture_output=True,
             env=ENVIRONMENT,
             timeout=120,
             check=False,
         )
+        if listing.returncode and root:
+            raise errors.wrong_root("APP_ROOT", root, "This commit has no such folder.")
         if listing.returncode:
             raise errors.unreadable_objects(tree)
         for row in listing.stdout.split(b"\0")[:-1]:

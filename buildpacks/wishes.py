@@ -73,6 +73,11 @@ def _next_line(lines: Iterator[str]) -> str:
     return next((line for line in lines if not line.lstrip().startswith("#")), "")
 
 
+def names_argument(dockerfile: str, name: str) -> bool:
+    """Tell whether an ARG of the Dockerfile has this name."""
+    return name in _arguments(dockerfile)
+
+
 def _arguments(dockerfile: str) -> Iterator[str]:
     for word, rest in instructions(dockerfile):
         if word == "ARG":

@@ -227,17 +227,8 @@ def test_objects_that_vanish_while_they_are_sent(builder: Builder, repository: R
         told(builder.build(source, "2", never))
 
 
-def test_submodules_and_lfs_pointers_are_told(builder: Builder, repository: Repository) -> None:
-    repository.git(
-        "-C",
-        str(repository.folder),
-        "update-index",
-        "--add",
-        "--cacheinfo",
-        f"160000,{'1' * 40},lib",
-    )
+def test_lfs_pointers_are_told(builder: Builder, repository: Repository) -> None:
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
-    repository.git("-C", str(repository.folder), "commit", "-qm", "lib")
     for name, content in {
         "Dockerfile": BASE,
         ".gitattributes": "*.mp4 filter=lfs\n",
@@ -248,7 +239,6 @@ def test_submodules_and_lfs_pointers_are_told(builder: Builder, repository: Repo
         repository.git("-C", str(repository.folder), "-c", "filter.lfs.clean=cat", "add", name)
     repository.git("-C", str(repository.folder), "commit", "-qm", "film")
     story = told(builder.build(repository.source(), "1", never))
-    assert "Submodules are not part of a push, their folders stay empty: lib" in story.text
     assert "as pointers, without their content: film.mp4" in story.text
 
 

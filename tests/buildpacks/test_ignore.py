@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from buildpacks.ignore import Ignored
+from buildpacks.ignore import Ignored, like_git
 
 PATHS = st.lists(st.text("abc.*?[]\\!-^ü", min_size=1, max_size=5), min_size=1, max_size=4).map(
     "/".join
@@ -64,3 +64,14 @@ def test_any_pattern_can_be_read(pattern: str, path: str) -> None:
 def test_everything_can_be_taken_back(path: str) -> None:
     assert Ignored("**")(path)
     assert not Ignored("**\n!**")(path)
+
+
+def test_a_slugignore_is_read_as_git_reads_its_own() -> None:
+    is_left_out = Ignored(like_git("*.psd\n# no\n!keep.psd\n/docs\ntest/  # folders\na/b\n"))
+    assert is_left_out("x/y.psd")
+    assert is_left_out("keep.psd")
+    assert is_left_out("docs/a.md")
+    assert not is_left_out("web/docs/a.md")
+    assert is_left_out("web/test/a.py")
+    assert is_left_out("a/b/c")
+    assert not is_left_out("z/a/b")

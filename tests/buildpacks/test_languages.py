@@ -25,7 +25,7 @@ ANSWERS = {
     "java-gradle": "Java 21",
     "php-plain": "PHP 8 any/where pgsql",
     "node-express": "Express on Node.js 24",
-    "node-pnpm": "pnpm 3600000 gone",
+    "node-pnpm": "pnpm 3600000 gone 40",
     "node-vite": "<title>Vite</title>",
 }
 UP_SECONDS = 30

@@ -35,6 +35,8 @@ def test_types_and_commands_are_read(content: bytes) -> None:
     [
         (b"web: a\nnonsense\n", 2, "a colon"),
         (b"web: a\n\nweb: b\n", 3, "twice"),
+        (b"web: a\n<<<<<<< HEAD\nweb: b\n", 2, "merge conflict"),
+        (b"web: a\n=======\nweb: b\n", 2, "merge conflict"),
         (b"# note\nweb:\n", 2, "missing"),
         (b"we!b: a\n", 1, "63 letters"),
         (b"web: a\nworker: \xff\n", 2, "UTF-8"),

@@ -1,0 +1,61 @@
+"""What files of an app and its config vars say about its build, in real builds."""
+
+import json
+import uuid
+
+import pytest
+
+from buildpacks.builder import Builder
+from empire.errors import BuildFailed, InvalidInput
+from empire.secrets import Secret
+from tests.buildpacks.sources import Repository, never, told
+from tests.buildpacks.test_builder import BASE, run
+
+pytestmark = pytest.mark.docker
+
+
+def test_a_folder_of_the_repository_is_the_app(builder: Builder, repository: Repository) -> None:
+    files = {
+        "index.html": "not this",
+        "site/index.html": "this",
+        "site/.slugignore": "*.psd\n",
+        "site/art/a.psd": "large",
+        "site/app.json": json.dumps(
+            {"env": {"NEEDED": {}, "SET": {}, "OPTIONAL": {"required": False}}}
+        ),
+    }
+    config = {"APP_ROOT": Secret("site"), "SET": Secret("1")}
+    story = told(builder.build(repository.commit(files), "1", never, config))
+    listing = run(story.image.ref, "sh", "-c", "cat index.html; find . -type f | sort")
+    assert listing == "this./.slugignore\n./app.json\n./index.html\n"
+    assert "app.json asks for config vars that are not set: NEEDED" in story.text
+    with pytest.raises(InvalidInput, match="APP_ROOT is 'nowhere'"):
+        told(builder.build(repository.commit({}), "2", never, {"APP_ROOT": Secret("nowhere")}))
+
+
+def test_a_dockerfile_may_see_more_than_its_folder(
+    builder: Builder, repository: Repository
+) -> None:
+    dockerfile = f"{BASE}ARG SOURCE_VERSION\nCOPY lib/a /a\nRUN echo $SOURCE_VERSION >>/a\n"
+    source = repository.commit({"web/Dockerfile": dockerfile, "lib/a": "shared "})
+    config = {"APP_ROOT": Secret("web"), "CONTEXT_ROOT": Secret(".")}
+    story = told(builder.build(source, "1", never, config))
+    assert run(story.image.ref, "cat", "/a") == f"shared {source.commit}\n"
+    assert "SOURCE_VERSION" not in story.text.split("\n", 2)[1]
+
+
+def test_submodules_are_refused_unless_they_are_left_out(
+    builder: Builder, repository: Repository
+) -> None:
+    link = ("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},lib")
+    repository.commit({"index.html": str(uuid.uuid4())})
+    repository.git("-C", str(repository.folder), *link)
+    repository.git("-C", str(repository.folder), "commit", "-qm", "lib")
+    with pytest.raises(
+        BuildFailed, match="has submodules, whose files are not part of a push: lib"
+    ):
+        told(builder.build(repository.source(), "1", never))
+    (repository.folder / ".slugignore").write_text("lib\n")
+    repository.git("-C", str(repository.folder), "add", ".slugignore")
+    repository.git("-C", str(repository.folder), "commit", "-qm", "left out")
+    told(builder.build(repository.source(), "2", never))

@@ -101,6 +101,8 @@ def route(journey: Journey) -> Stream[None]:
     # Who else sets the route asks the database what is live: not between the switch and the commit.
     with journey.store.turns.of(journey.app.id):
         routing.switch(journey.store, journey.platform, journey.app, journey.targets)
+        # Only now: the first request need not wait for it, and what is live is always kept.
+        journey.platform.scheduler.keep(manifest)
         with journey.advancing(Step.LIVE) as (session, deployment):
             if deployment.is_cancelled:  # whoever asked was told that it will not go live
                 raise deployments.cancellation(deployment)

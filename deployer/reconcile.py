@@ -51,7 +51,9 @@ def _reconcile_app(
     if live.deployment not in awaited:
         platform.scheduler.retire(live)
     routing.refresh(store, platform, app.handle)
-    if sum(live.holds(dyno) for dyno in mine) >= len(live.places()):
+    # One that is only starting was left by a server that was bringing it back.
+    there = [dyno for dyno in mine if live.holds(dyno) and dyno.state != "starting"]
+    if len(there) >= len(live.places()):
         return None
     thread = threading.Thread(target=_bring_back, args=(store, platform, app, live), daemon=True)
     thread.start()
@@ -71,6 +73,8 @@ def _bring_back(store: Store, platform: Platform, app: App, manifest: Manifest) 
                 newer = manifests.live(session, app)
             if newer:
                 platform.scheduler.retire(newer)
+        else:
+            platform.scheduler.keep(manifest)
         routing.refresh(store, platform, manifest.app)
     except EmpireError as error:
         log.warning("app could not be brought back", app=manifest.app, error=str(error))

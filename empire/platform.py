@@ -79,7 +79,15 @@ class Scheduler(Protocol):
 
         Yields what it waits for. Returns when every dyno is healthy. Raises StartFailed with exit
         code, probe results and last log lines, TimedOut, or Cancelled; then nothing that it started
-        is left.
+        is left. A dyno that ends later is started again only after `keep`.
+        """
+        ...
+
+    def keep(self, manifest: Manifest) -> None:
+        """Start the manifest's dynos again whenever they end from now on.
+
+        Does nothing to those that are kept already, and nothing at all on a platform that keeps what
+        it starts from the first. Raises StartFailed when one of them ended before.
         """
         ...
 

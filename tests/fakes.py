@@ -164,9 +164,15 @@ class FakeScheduler(Scripted):
         except Exception:
             self._forget(lambda dyno: dyno.id in started)
             raise
-        self._update(manifest, state="up")
         mine = [dyno for dyno in self.dynos(manifest.app) if manifest.holds(dyno)]
         return tuple(dyno.target for dyno in mine if dyno.target)
+
+    def keep(self, manifest: Manifest) -> None:
+        self._play("keep", manifest)
+        mine = [dyno for dyno in self.dynos(manifest.app) if manifest.holds(dyno)]
+        if len(mine) < len(manifest.places()) or "crashed" in {dyno.state for dyno in mine}:
+            raise StartFailed("A dyno ended when it was just up.")
+        self._update(manifest, state="up")
 
     def retire(self, manifest: Manifest) -> None:
         self._play("retire", manifest)

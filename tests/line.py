@@ -146,6 +146,10 @@ class Line:
             (dyno.deployment, dyno.name) for dyno in self.outside.scheduler.dynos(AppName(app))
         )
 
+    def is_kept(self, app: str) -> bool:
+        """Tell whether every dyno of the app is started again when it ends."""
+        return {dyno.state for dyno in self.outside.scheduler.dynos(AppName(app))} == {"up"}
+
     def routed(self, app: str) -> list[int]:
         """Return the deployment numbers of the dynos that the app's requests go to."""
         _, targets = self.outside.router.routes.get(AppName(app), ((), ()))

@@ -1,4 +1,4 @@
-"""The boot of one dyno: find or create its container, start it, see that it is healthy."""
+"""The boot of one dyno: find or create its container, start it, see it healthy, keep it so."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ from deployer.local import containers, errors, listeners
 from deployer.local.engine import Engine, explained, speaking
 from deployer.local.health import Findings, pauses, probe
 from deployer.local.places import Place, creation
-from deployer.local.rows import Row, is_up_before, target
+from deployer.local.rows import Row, is_kept, target
 from deployer.local.watch import Watch
 from empire.manifest import Target
 from empire.settings import Settings
@@ -54,6 +54,17 @@ class Boot:
                         raise
                     self._halted.wait(ENGINE_AWAY_SECONDS)
 
+    def keep(self) -> None:
+        """Let the engine start it again whenever it ends; raises StartFailed if it did before."""
+        self.container = self.place.name(self._settings.instance)
+        with speaking(f"keep {self.place.dyno} up"):
+            try:
+                if not is_kept(self._look()):
+                    self._engine.keep_up(self.container)
+                    self._look()  # one that ended in this very moment is not started again
+            except NotFound:
+                raise errors.gone(self.place.dyno) from None
+
     def told(self) -> str:
         """Return how far it is, in words."""
         seconds = time.monotonic() - self.began_at
@@ -76,8 +87,6 @@ class Boot:
         with self._watch.ending(self.container) as ended:
             self._start()
             found = self._healthy(ended)
-        if self.is_ours:
-            self._keep_up()
         self.is_up = True
         return found
 
@@ -115,7 +124,7 @@ class Boot:
             if found["State"]["Status"] in ("created", "running", "restarting"):
                 self.container = found["Id"]
                 is_older = self.place.start != self.place.manifest.deployment
-                self.is_ours = not (is_older or is_up_before(found))
+                self.is_ours = not (is_older or is_kept(found))
                 return True
             # It ended in an earlier attempt, maybe because the machine did: start afresh.
             containers.remove(self._engine, found["Id"])
@@ -144,13 +153,6 @@ class Boot:
                 details = self._look()
                 found, looked_at = target(details), time.monotonic()
         raise AssertionError("pauses never end")
-
-    def _keep_up(self) -> None:
-        try:
-            self._engine.keep_up(self.container)
-        except APIError:
-            self._look()  # one that ended in this very moment is told as such
-            raise
 
     def _stay_up(self, ended: threading.Event) -> None:
         deadline = time.monotonic() + self._settings.worker_uptime_seconds

@@ -23,9 +23,9 @@ TIMEOUT_SECONDS = 60
 POOL_SIZE = 64
 """Connections kept for reuse; a start uses one per dyno."""
 SHARES_BOOTING, SHARES_UP = 256, 1024
-"""The CPU weight of a dyno until it is healthy, and then: those that serve go first."""
+"""The CPU weight of a dyno until it serves, and then: those that serve go first."""
 KEPT_UP = "unless-stopped"
-"""The restart policy of a dyno that came up; until then it has none."""
+"""The restart policy of a dyno that serves; until then it has none."""
 GONE_CODES = (404, 409)
 """Not there any more, or another call is removing it: both are fine for whoever wants it gone."""
 

@@ -56,6 +56,13 @@ def exited(
     return StartFailed(what, why=last_words.told(lines), fix=fix)
 
 
+def gone(dyno: str) -> StartFailed:
+    """Return the error for a dyno whose container somebody removed when it was just up."""
+    return StartFailed(
+        f"{dyno} is gone.", why="Its container was removed right after it had become healthy."
+    )
+
+
 def one_off_gone(name: str) -> NotFound:
     """Return the error for a one-off that is not there, or not any more."""
     return NotFound(f"There is no {name} (any more).", fix="`empire ps` lists what there is.")

@@ -75,7 +75,7 @@ def refined(seen: Dyno, details: Row) -> Dyno:
     state, status = details["State"], details["State"]["Status"]
     return replace(
         seen,
-        state=_state(status, is_kept_up=is_up_before(details)),
+        state=_state(status, is_kept=is_kept(details)),
         started_at=seconds(state["StartedAt"]) or seen.started_at,
         restarts=details["RestartCount"],
         exit_code=None if status in ("created", "running") else state["ExitCode"],
@@ -84,8 +84,8 @@ def refined(seen: Dyno, details: Row) -> Dyno:
     )
 
 
-def is_up_before(details: Row) -> bool:
-    """Tell whether an inspected container was healthy once."""
+def is_kept(details: Row) -> bool:
+    """Tell whether the engine starts an inspected container again when it ends."""
     return bool(details["HostConfig"]["RestartPolicy"]["Name"] == KEPT_UP)
 
 
@@ -102,10 +102,10 @@ def target(row: Row) -> Target | None:
     return Target(address, int(port)) if address else None
 
 
-def _state(status: str, *, is_kept_up: bool) -> str:
-    if status == "running" and not is_kept_up:
+def _state(status: str, *, is_kept: bool) -> str:
+    if status == "running" and not is_kept:
         return "starting"
-    if status == "exited" and not is_kept_up:
+    if status == "exited" and not is_kept:
         return "crashed"
     return STATES.get(status, "down")
 

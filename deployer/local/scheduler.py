@@ -52,10 +52,7 @@ class DockerScheduler:
 
     def start(self, manifest: Manifest, is_cancelled: IsCancelled) -> Stream[tuple[Target, ...]]:
         """Start the manifest's dynos beside what runs and return where its web dynos listen."""
-        boots = [
-            Boot(self._engine, self._watch, self._settings, place, self._is_published)
-            for place in places(manifest)
-        ]
+        boots = self._boots(manifest)
         if not boots:
             return ()
         with ThreadPoolExecutor(min(len(boots), PARALLEL), "start") as pool:
@@ -65,6 +62,10 @@ class DockerScheduler:
             except BaseException:
                 self._undo(moving)
                 raise
+
+    def keep(self, manifest: Manifest) -> None:
+        """Let the engine start the manifest's dynos again whenever they end from now on."""
+        _each(self._boots(manifest), Boot.keep)
 
     def retire(self, manifest: Manifest) -> None:
         """Stop and remove the app's dynos that the manifest does not hold, but none that is newer."""
@@ -120,6 +121,12 @@ class DockerScheduler:
         if self._publishing is None:
             self._publishing = not self._engine.has_reachable_bridge
         return self._publishing
+
+    def _boots(self, manifest: Manifest) -> list[Boot]:
+        return [
+            Boot(self._engine, self._watch, self._settings, place, self._is_published)
+            for place in places(manifest)
+        ]
 
     def _undo(self, moving: dict[Future[Target | None], Boot]) -> None:
         """Remove what a start began, also what its threads are just about to create."""

@@ -19,7 +19,8 @@ from empire.secrets import Secret
 from empire.settings import Settings
 from tests.conftest import build, remove_containers
 from tests.fake_one_offs import FakeOneOffs
-from tests.fakes import FakeLogs, FakeRegistry, FakeScheduler, image_ref
+from tests.fakes import FakeLogs, FakeRegistry, FakeScheduler, image_ref, never
+from tests.streams import result
 
 SMALL = Size("1X", 0.5, 128)
 
@@ -82,6 +83,13 @@ def manifest(
         hostnames=(Hostname(f"{app}.localhost"),),
         env={name: Secret(value) for name, value in env.items()},
     )
+
+
+def kept(lab: Lab, wanted: Manifest) -> tuple[Target, ...]:
+    """Start the manifest and keep it, as what goes live is; return where it takes requests."""
+    targets = result(lab.scheduler.start(wanted, never))
+    lab.scheduler.keep(wanted)
+    return targets
 
 
 @dataclass

@@ -7,7 +7,7 @@ import pytest
 from empire.errors import Cancelled, StartFailed
 from empire.manifest import Manifest
 from empire.names import AppName
-from tests.contracts.labs import Lab, manifest
+from tests.contracts.labs import Lab, kept, manifest
 from tests.fakes import never
 from tests.streams import played, result
 
@@ -25,7 +25,7 @@ def test_start_returns_where_web_dynos_answer(lab: Lab) -> None:
 
 def test_dynos_tell_all_that_is_known(lab: Lab) -> None:
     wanted = manifest(lab, 7, web=1, worker=1)
-    targets = result(lab.scheduler.start(wanted, never))
+    targets = kept(lab, wanted)
 
     web, worker = lab.scheduler.dynos(APP)
 
@@ -45,6 +45,32 @@ def test_start_again_finds_what_runs(lab: Lab) -> None:
 
     assert result(lab.scheduler.start(wanted, never)) == first
     assert {dyno.id for dyno in lab.scheduler.dynos(APP)} == before
+
+
+def test_keep_may_be_repeated_and_leaves_others_alone(lab: Lab) -> None:
+    old, new = manifest(lab, 1), manifest(lab, 2, worker=1)
+    kept(lab, old)
+    result(lab.scheduler.start(new, never))
+    before = lab.scheduler.dynos(APP)
+
+    for _ in range(2):
+        lab.scheduler.keep(new)
+
+    after = lab.scheduler.dynos(APP)
+    assert [(dyno.id, dyno.target) for dyno in after] == [(d.id, d.target) for d in before]
+    assert {dyno.state for dyno in after} == {"up"}
+
+
+def test_what_was_started_and_not_kept_is_found_again(lab: Lab) -> None:
+    wanted = manifest(lab, web=1, worker=1)
+    first = result(lab.scheduler.start(wanted, never))
+
+    assert kept(lab, wanted) == first
+    assert {dyno.state for dyno in lab.scheduler.dynos(APP)} == {"up"}
+
+
+def test_keep_of_nothing(lab: Lab) -> None:
+    assert kept(lab, manifest(lab, web=0)) == ()
 
 
 def test_start_adds_what_is_missing(lab: Lab) -> None:

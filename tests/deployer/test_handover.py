@@ -56,6 +56,7 @@ def test_a_second_worker_does_not_start_in_the_same_home(line: Line) -> None:
         ("registry.push", Step.RECEIVED),
         ("scheduler.start", Step.PREPARED),
         ("router.switch", Step.STARTED),
+        ("scheduler.keep", Step.STARTED),
         ("sources.land", Step.LIVE),
         ("scheduler.retire", Step.LIVE),
     ],

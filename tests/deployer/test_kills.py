@@ -91,6 +91,7 @@ def test_a_push_goes_live_exactly_once(tmp_path: Path) -> None:
     def check(line: Line, pushed: Deployment) -> None:
         assert line.row(pushed).step == Step.LIVE
         assert line.running("hello") == [(pushed.number, "web.1")]
+        assert line.is_kept("hello")
         assert line.routed("hello") == [pushed.number]
         assert line.outside.sources.landed[HELLO] == {"refs/heads/main": NEW}
         told = line.told(pushed)
@@ -139,6 +140,7 @@ def test_a_change_of_config_goes_live_exactly_once(tmp_path: Path) -> None:
     def check(line: Line, deployment: Deployment) -> None:
         assert line.row(deployment).step == Step.LIVE
         assert line.running("hello") == [(deployment.number, "web.1")]
+        assert line.is_kept("hello")
         assert line.routed("hello") == [deployment.number]
         with line.store.reading() as session:
             made = releases.of_app(session, line.row(deployment).app_id)

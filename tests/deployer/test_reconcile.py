@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from deployer.reconcile import RouteKeeper, reconcile
-from empire import routing
+from empire import apps, manifests, routing
 from empire.errors import StartFailed, Unavailable
 from empire.events import Live, Stream
 from empire.manifest import Dyno, Manifest, Target
@@ -15,6 +15,7 @@ from empire.names import AppName
 from empire.platform import IsCancelled
 from tests.fakes import FakeScheduler, never
 from tests.line import BOUND_SECONDS, Line, wait_until
+from tests.streams import result
 
 HELLO = AppName("hello")
 
@@ -54,6 +55,21 @@ def test_missing_dynos_are_started_and_routed_to(line: Line) -> None:
     line.outside.router.routes.clear()
     reconciled(line)
     assert line.running("hello") == [(live.number, "web.1")]
+    assert line.routed("hello") == [live.number]
+    assert line.is_kept("hello")
+
+
+def test_what_a_killed_server_was_bringing_back_is_kept(line: Line) -> None:
+    line.make("hello")
+    live = line.shipped("hello")
+    with line.store.reading() as session:
+        manifest = manifests.live(session, apps.find(session, "hello"))
+    assert manifest
+    line.outside.scheduler.running.clear()
+    line.outside.router.routes.clear()
+    result(line.outside.scheduler.start(manifest, never))
+    reconciled(line)
+    assert line.is_kept("hello")
     assert line.routed("hello") == [live.number]
 
 

@@ -40,6 +40,7 @@ def test_a_push_goes_live_and_says_so_exactly(line: TheLine) -> None:
         ("registry", "push", EmpireError("The registry is full.")),
         ("scheduler", "start", StartFailed("It exited with code 3.", why="its last words")),
         ("router", "switch", EmpireError("The router is away.")),
+        ("scheduler", "keep", StartFailed("It exited with code 3.", why="its last words")),
     ],
 )
 def test_a_failure_tells_why_and_leaves_the_old_version_serving(

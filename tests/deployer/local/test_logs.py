@@ -13,7 +13,7 @@ from deployer.local.logs import LocalLogs
 from empire.logs import LogFilter
 from empire.manifest import LogLine
 from empire.names import AppName
-from tests.contracts.labs import LocalLab, manifest
+from tests.contracts.labs import LocalLab, kept, manifest
 from tests.fakes import never
 from tests.streams import result, wait_until
 
@@ -42,7 +42,7 @@ def texts(local: LocalLab) -> list[str]:
 
 def start(local: LocalLab, command: str, deployment: int = 1) -> None:
     made = manifest(local, deployment, web=0, worker=1, command=command)
-    result(local.scheduler.start(made, never))
+    kept(local, made)
 
 
 def counting(count: int) -> str:
@@ -93,7 +93,7 @@ def test_lines_of_a_megabyte(local: LocalLab) -> None:
 
 
 def test_a_dyno_that_comes_again_is_followed_on(local: LocalLab) -> None:
-    (target,) = result(local.scheduler.start(manifest(local), never))
+    (target,) = kept(local, manifest(local))
     wait_until(lambda: len(texts(local)) == 1)
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.get(f"http://{target}/exit?code=1")
@@ -202,7 +202,7 @@ def test_a_line_without_end_before_a_dyno_comes_again(local: LocalLab) -> None:
 
 
 def test_what_happens_to_a_dyno_is_told(local: LocalLab) -> None:
-    result(local.scheduler.start(manifest(local), never))
+    kept(local, manifest(local))
     local.scheduler.retire(manifest(local, 2, web=0))
 
     told = LogFilter(source="platform", dyno="web.1")

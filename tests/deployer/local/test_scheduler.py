@@ -15,7 +15,7 @@ from empire.manifest import Manifest, Size
 from empire.names import AppName
 from empire.settings import Settings
 from tests.conftest import build
-from tests.contracts.labs import LocalLab, manifest
+from tests.contracts.labs import LocalLab, kept, manifest
 from tests.deployer.local.starts import failure, inspected, start
 from tests.fakes import image_ref, never
 from tests.streams import result, wait_until
@@ -59,12 +59,11 @@ class TestContainer:
         assert not host["Binds"]
         assert not host["Privileged"]
 
-    def test_name_labels_and_policy(self, local: LocalLab) -> None:
+    def test_name_and_labels(self, local: LocalLab) -> None:
         start(local, manifest(local, 3, SECRET="hidden-value"))
 
         found, instance = inspected(local), local.settings.instance
         assert found["Name"] == f"/empire-{instance}-sample-d3-web-1"
-        assert found["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
         assert (
             found["Config"]["Labels"]
             | {
@@ -177,7 +176,7 @@ class TestLookFirst:
         local.engine.start(left)
         assert local.scheduler.dynos(APP)[0].state == "starting"
 
-        assert result(local.scheduler.start(manifest(local), never))
+        assert kept(local, manifest(local))
         (dyno,) = local.scheduler.dynos(APP)
         assert (dyno.id, dyno.state) == (left, "up")
 
@@ -196,17 +195,45 @@ class TestLookFirst:
 
         failure(local, manifest(local, BEHAVE="silent"))
 
-    def test_a_failure_spares_what_was_healthy_before(self, local: LocalLab) -> None:
-        result(local.scheduler.start(manifest(local), never))
+    def test_a_failure_spares_what_was_kept_before(self, local: LocalLab) -> None:
+        kept(local, manifest(local))
         with pytest.raises(StartFailed):
             result(local.scheduler.start(manifest(local, worker=1, command="false"), never))
 
         assert [dyno.name for dyno in local.scheduler.dynos(APP)] == ["web.1"]
 
 
+class TestKeep:
+    def test_one_that_ended_meanwhile_is_told_as_such(self, local: LocalLab) -> None:
+        (target,) = result(local.scheduler.start(manifest(local, worker=1), never))
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.get(f"http://{target}/exit?code=7")
+        wait_until(lambda: {d.state for d in local.scheduler.dynos(APP)} == {"crashed", "starting"})
+
+        with pytest.raises(StartFailed, match=r"web\.1 exited with code 7"):
+            local.scheduler.keep(manifest(local, worker=1))
+        assert [d.state for d in local.scheduler.dynos(APP)] == ["crashed", "up"]
+
+    def test_one_that_was_removed_meanwhile(self, local: LocalLab) -> None:
+        result(local.scheduler.start(manifest(local), never))
+        local.scheduler.stop(APP)
+
+        with pytest.raises(StartFailed, match=r"web\.1 is gone"):
+            local.scheduler.keep(manifest(local))
+
+    def test_a_dyno_that_is_not_kept_does_not_come_again(self, local: LocalLab) -> None:
+        kept(local, manifest(local, 1))
+        result(local.scheduler.start(manifest(local, 2), never))
+
+        found = [local.engine.inspect_container(d.id) for d in local.scheduler.dynos(APP)]
+        hosts = [one["HostConfig"] for one in found]
+        assert [h["RestartPolicy"]["Name"] for h in hosts] == ["unless-stopped", "no"]
+        assert [h["CpuShares"] for h in hosts] == [1024, 256]
+
+
 class TestWhatRuns:
     def test_a_crashed_dyno_comes_back(self, local: LocalLab) -> None:
-        (target,) = result(local.scheduler.start(manifest(local), never))
+        (target,) = kept(local, manifest(local))
         with pytest.raises(httpx.RemoteProtocolError):
             httpx.get(f"http://{target}/exit?code=7")
 
@@ -214,19 +241,19 @@ class TestWhatRuns:
         wait_until(lambda: local.scheduler.dynos(APP)[0].state == "up")
 
     def test_one_that_keeps_crashing_is_told_as_crashed(self, local: LocalLab) -> None:
-        result(local.scheduler.start(manifest(local, web=0, worker=1, BEHAVE="fall:0.4"), never))
+        kept(local, manifest(local, web=0, worker=1, BEHAVE="fall:0.4"))
 
         wait_until(lambda: local.scheduler.dynos(APP)[0].state == "crashed")
         wait_until(lambda: local.scheduler.dynos(APP)[0].exit_code == 5)
 
     def test_one_stopped_by_hand_is_down_and_started_anew(self, local: LocalLab) -> None:
-        result(local.scheduler.start(manifest(local), never))
+        kept(local, manifest(local))
         (dyno,) = local.scheduler.dynos(APP)
         local.engine.stop(dyno.id)
         assert local.scheduler.dynos(APP)[0].state == "down"
         assert local.scheduler.dynos(APP)[0].target is None
 
-        assert result(local.scheduler.start(manifest(local), never))
+        assert kept(local, manifest(local))
         assert local.scheduler.dynos(APP)[0].state == "up"
 
     def test_two_may_stop_the_same_at_once(self, local: LocalLab) -> None:

@@ -10,7 +10,7 @@ from deployer.local.engine import Engine, close_stream
 from deployer.local.watch import Watch
 from empire.names import AppName
 from empire.settings import Settings
-from tests.contracts.labs import LocalLab, manifest
+from tests.contracts.labs import LocalLab, kept, manifest
 from tests.fakes import never
 from tests.streams import result, wait_until
 
@@ -33,7 +33,7 @@ def test_changes_are_told(local: LocalLab) -> None:
     told: queue.Queue[AppName] = queue.Queue()
     local.scheduler.watch(told.put)
 
-    (target,) = result(local.scheduler.start(manifest(local), never))
+    (target,) = kept(local, manifest(local))
 
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.get(f"http://{target}/exit?code=1")

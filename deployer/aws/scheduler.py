@@ -97,6 +97,9 @@ class EcsScheduler:
         self._note_up(rollouts)
         return self._targets(manifest)
 
+    def keep(self, manifest: Manifest) -> None:
+        """Do nothing: ECS starts every task of a service again, from the first."""
+
     def retire(self, manifest: Manifest) -> None:
         """Let go of the app's dynos that the manifest does not hold, but of none that is newer."""
         self.events.start()

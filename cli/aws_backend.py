@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 
-from deployer.aws.account import Account
+from deployer.aws.account import Account, Called
 from deployer.aws.certificates import Certificates
 from deployer.aws.dyno_names import DynoNames
 from deployer.aws.exec import Session, Visit, enter
@@ -24,10 +24,12 @@ from empire.store import Store
 
 
 class AwsBackend:
-    """The ports of one account. `parts` closes what they hold open."""
+    """The ports of one account. `parts` closes what they hold open; `on_call` hears of each call."""
 
-    def __init__(self, settings: Settings, store: Store, parts: ExitStack) -> None:
-        self._account = Account(settings)
+    def __init__(
+        self, settings: Settings, store: Store, parts: ExitStack, on_call: Called | None = None
+    ) -> None:
+        self._account = Account(settings, on_call)
         self._parts = parts
         ledger = Ledger(store)
         doors = LoadBalancer(self._account, ledger)

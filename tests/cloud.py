@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from empire.settings import SETTINGS_FILE
 from tests.fakeaws.simulator import Simulator
 from tests.product import Product
 
 BATCH = 100
-PREFIX = "EMPIRE_"
+DOMAIN = "example.com"
 
 
 @dataclass
@@ -18,6 +19,17 @@ class Cloud(Product):
     """One installation whose apps run as tasks. The simulator is its account."""
 
     simulator: Simulator | None = None
+
+    def ask(self, app: str, path: str = "/", seconds: float = 15) -> tuple[int, str]:
+        """Return status and body of a request to the app through the public load balancer."""
+        return self.ask_host(f"{app}.{DOMAIN}", path, seconds)
+
+    @property
+    def public_zone(self) -> str:
+        """The id of the zone of public names."""
+        kept = (self.home / SETTINGS_FILE).read_text().splitlines()
+        values = dict(line.split("=", 1) for line in kept)
+        return values["EMPIRE_AWS_PUBLIC_ZONE"]
 
     def client(self, service: str) -> Any:
         """Return a client of the account."""
@@ -128,14 +140,14 @@ def edge_of(cloud: Cloud, name: str) -> dict[str, list[Any]]:
 def cloud(folder: Path, **settings: str) -> Iterator[Cloud]:
     """Yield a running product on an account of its own; everything of it is gone afterwards."""
     with Simulator(folder / "aws") as simulator:
-        account = {name.removeprefix(PREFIX): text for name, text in simulator.settings().items()}
         installed = Cloud(
             folder,
-            {"BACKEND": "aws", **account, **settings},
+            {"AWS_ENDPOINT_URL": simulator.endpoint, **settings},
             http_port=simulator.alb_port,
             simulator=simulator,
         )
         try:
+            installed.empire("bootstrap", "aws", "--domain", DOMAIN, "--tls", "--yes")
             installed.start()
             yield installed
         finally:

@@ -4,7 +4,7 @@ import io
 import secrets
 import tarfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import docker
@@ -51,7 +51,14 @@ def obedient(
     engine: docker.APIClient, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ImageRef]:
     """The image of the sample app that does what it is told."""
-    for _ in ensure_base(Settings(home=tmp_path_factory.mktemp("base"))):
+    with obedient_image(engine, tmp_path_factory.mktemp("base")) as image:
+        yield image
+
+
+@contextmanager
+def obedient_image(engine: docker.APIClient, home: Path) -> Iterator[ImageRef]:
+    """Yield the image of the sample app that does what it is told."""
+    for _ in ensure_base(Settings(home=home)):
         pass
     app = (FIXTURES / "apps/obedient/app.py").read_bytes()
     dockerfile = (

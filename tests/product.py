@@ -187,9 +187,13 @@ class Product:
 
     def ask(self, app: str, path: str = "/", seconds: float = 15) -> tuple[int, str]:
         """Return status and body of a request to the app through the router."""
+        return self.ask_host(f"{app}.localhost", path, seconds)
+
+    def ask_host(self, host: str, path: str = "/", seconds: float = 15) -> tuple[int, str]:
+        """Return status and body of a request to the host name through the router."""
         connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=seconds)
         with contextlib.closing(connection):
-            connection.request("GET", path, headers={"Host": f"{app}.localhost"})
+            connection.request("GET", path, headers={"Host": host})
             answer = connection.getresponse()
             return answer.status, answer.read().decode(errors="replace")
 

@@ -16,7 +16,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import make_server
 
-from tests.fakeaws import log_calls, quotas, stacks, target_calls, validation
+from tests.fakeaws import crowd, log_calls, quotas, stacks, target_calls, validation
 from tests.fakeaws.cloud import Cloud
 from tests.fakeaws.deployment_calls import DeploymentCalls
 from tests.fakeaws.execution import Execution
@@ -97,6 +97,9 @@ class Server:
             return self._balancers.ports()
         if path == "throttle":
             self._throttle.switch(json.loads(body))
+            return {}
+        if path == "crowd":
+            crowd.gather(self.cloud, json.loads(body))
             return {}
         if path == "refused":
             return dict(self._throttle.refused)

@@ -31,7 +31,7 @@ def test_a_first_push_goes_live_and_the_next_replaces_it(aws: Cloud) -> None:
     first = push(aws, "first", with_worker("one"))
 
     assert "web.1 takes requests" in first
-    assert "v2 is live at http://first.localhost" in first
+    assert "v2 is live at http://first.example.com" in first
     assert aws.ask("first") == (200, "version one")
 
     second = push(aws, "first", with_worker("two"))
@@ -179,3 +179,53 @@ def test_a_destroyed_app_leaves_nothing_and_frees_its_name(aws: Cloud) -> None:
     assert aws.ask("leaving")[0] == 404
     push(aws, "leaving", with_dockerfile("two"))
     assert aws.ask("leaving") == (200, "version two")
+
+
+def test_a_domain_of_ones_own_gets_its_certificate(aws: Cloud) -> None:
+    push(aws, "shop", with_dockerfile("one"))
+    zone = aws.client("route53").create_hosted_zone(Name="example.org", CallerReference="ours")
+
+    aws.empire("domains:add", "www.example.org", "-a", "shop")
+    wait_until(lambda: validation_of(aws, "www.example.org") != {}, "its record is known")
+    aws.client("route53").change_resource_record_sets(
+        HostedZoneId=zone["HostedZone"]["Id"],
+        ChangeBatch={"Changes": [upserted(validation_of(aws, "www.example.org"))]},
+    )
+    aws.empire("domains:wait", "www.example.org", "-a", "shop")
+
+    assert aws.ask_host("www.example.org") == (200, "version one")
+    aws.empire("domains:remove", "www.example.org", "-a", "shop")
+    assert aws.ask_host("www.example.org")[0] in (301, 404)
+
+
+def validation_of(aws: Cloud, name: str) -> dict[str, str]:
+    """Return the record that proves whose the name is; empty as long as nobody asked for it."""
+    acm = aws.client("acm")
+    for row in acm.list_certificates()["CertificateSummaryList"]:
+        found = acm.describe_certificate(CertificateArn=row["CertificateArn"])["Certificate"]
+        for option in found["DomainValidationOptions"]:
+            if option["DomainName"] == name:
+                record: dict[str, str] = option["ResourceRecord"]
+                return record
+    return {}
+
+
+def upserted(record: dict[str, str]) -> dict[str, object]:
+    """Return the change that writes the record."""
+    rows = [{"Value": record["Value"]}]
+    written = {"Name": record["Name"], "Type": record["Type"], "TTL": 60, "ResourceRecords": rows}
+    return {"Action": "UPSERT", "ResourceRecordSet": written}
+
+
+def test_an_account_that_is_asked_too_much_slows_pushes_down_and_fails_none(aws: Cloud) -> None:
+    assert aws.simulator
+    names = ("busy-a", "busy-b", "busy-c")
+    for name in names:
+        aws.repository(name, with_worker("one"))
+    aws.simulator.throttle(True)
+    try:
+        running = [aws.pushing(aws.folder / name) for name in names]
+        assert [one.wait(200) for one in running] == [0, 0, 0]
+        assert [aws.ask(name) for name in names] == [(200, "version one")] * 3
+    finally:
+        aws.simulator.throttle(False)

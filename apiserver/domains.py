@@ -13,7 +13,7 @@ from empire.access import Permission
 from empire.apps import App
 from empire.certificates import Status
 from empire.domains import Domain
-from empire.errors import Forbidden
+from empire.errors import EmpireError, Forbidden
 
 STATUSES = {Status.PENDING: "pending", Status.OK: "succeeded", Status.FAILED: "failed"}
 
@@ -41,9 +41,13 @@ def add_domain(call: Asked, app: Identity, wish: DomainWish) -> shapes.Domain:
     with call.store.writing() as session:
         found = call.app(session, app, Permission.OPERATE)
         domain = domains.add(session, found, wish.hostname, by=call.actor)
-        session.flush()
         added = _shaped(session, found, domain)
-    _refresh(call, found)
+    try:
+        _refresh(call, found)
+    except EmpireError:  # such as no room for another rule: what is told to fail is not there
+        with call.store.writing() as session:
+            domains.remove(session, found, session.merge(domain), by=call.actor)
+        raise
     return added
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from empire.access import Actor
 from empire.certificates import Certificate, Status
+from empire.errors import TooMuch
 from empire.names import AppName, DomainName
 from empire.users import Role
 from tests.apiserver.forms import DOMAIN, form_of
@@ -56,6 +57,20 @@ def test_a_domain_comes_and_goes(http: httpx.Client, site: Site, app: str) -> No
     assert http.delete(f"{app}/domains/{quote('*.example.com', safe='')}").json() == domain
     assert site.router.routes[AppName("named")][0] == ("named.localhost",)
     assert http.delete(f"{app}/domains/{domain['id']}").status_code == 404
+
+
+def test_a_domain_that_finds_no_room_is_not_added(http: httpx.Client, site: Site, app: str) -> None:
+    site.router.fail("switch", TooMuch("There is no room.", fix="Ask for more."))
+
+    answer = http.post(f"{app}/domains", json=wish("more.example.com"))
+
+    assert (answer.status_code, answer.json()["message"]) == (
+        429,
+        "There is no room.\nAsk for more.",
+    )
+    assert http.get(f"{app}/domains/more.example.com").status_code == 404
+    assert http.post(f"{app}/domains", json=wish("more.example.com")).status_code == 201
+    assert http.delete(f"{app}/domains/more.example.com").status_code == 200
 
 
 def test_a_taken_or_wrong_domain_is_refused(http: httpx.Client, app: str) -> None:

@@ -281,6 +281,45 @@ def test_a_listener_that_is_full_says_so(doors: Doors, shop: App, ann: Actor) ->
     assert status(doors, WWW) == (Status.OK, "")
 
 
+def test_what_cannot_be_served_says_why(doors: Doors, shop: App, ann: Actor) -> None:
+    want(doors, shop, WWW, ann)
+    doors.certificates.look()
+    issue(doors, WWW)
+    refusing = refusal("AccessDenied", "Not you.")
+    events = doors.account.client("elbv2").meta.events
+    name = "before-call.elastic-load-balancing-v2.AddListenerCertificates"
+    events.register(name, refusing)
+    doors.certificates.look()
+    assert status(doors, WWW)[1].startswith("AWS refused to let the load balancer serve")
+    events.unregister(name, refusing)
+    doors.certificates.look()
+    assert status(doors, WWW) == (Status.OK, "")
+
+
+def test_a_deletion_that_is_refused_is_tried_again(doors: Doors, shop: App, ann: Actor) -> None:
+    want(doors, shop, WWW, ann)
+    doors.certificates.look()
+    unwant(doors, shop, WWW, ann)
+    events = doors.account.client("acm").meta.events
+    for code in ("ResourceInUseException", "AccessDeniedException"):
+        refusing = refusal(code, "Later.")
+        events.register("before-call.acm.DeleteCertificate", refusing)
+        doors.certificates.look()
+        events.unregister("before-call.acm.DeleteCertificate", refusing)
+        assert known(doors) == [WWW]
+    doors.certificates.look()
+    assert (row(doors, WWW), known(doors)) == (None, [])
+
+
+def refusal(code: str, text: str) -> Callable[..., tuple[Any, dict[str, Any]]]:
+    """Return what answers a call as AWS refuses it."""
+
+    class Answer:
+        status_code = 400
+
+    return lambda **_: (Answer(), {"Error": {"Code": code, "Message": text}})
+
+
 def test_the_loop_looks_until_it_is_stopped(doors: Doors, shop: App, ann: Actor) -> None:
     stopping = threading.Event()
     watch = threading.Thread(target=doors.router.watch, args=(stopping,))

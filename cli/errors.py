@@ -9,6 +9,9 @@ from empire.errors import Conflict, EmpireError, InvalidInput, NotFound, Unautho
 if TYPE_CHECKING:
     import httpx
 
+AWS_PARTS = ("boto3", "botocore", "websockets")
+"""What the extra `aws` brings."""
+
 
 def of_answer(answer: "httpx.Response", url: str) -> EmpireError:
     """Return the error that the server answered with, in its own words."""
@@ -193,3 +196,13 @@ def many_to_cancel(app: str, lines: Sequence[str]) -> InvalidInput:
 def no_deployment(app: str) -> NotFound:
     """Return the error for an app that was never deployed."""
     return NotFound(f"{app} has no deployments.", fix="Make the first: git push empire main")
+
+
+def not_installed(missing: str) -> EmpireError:
+    """Return the error for a part of the server that is not there."""
+    extras = "server,aws" if missing.partition(".")[0] in AWS_PARTS else "server"
+    return EmpireError(
+        f"The server's parts are not installed here: {missing} is missing.",
+        why="The plain installation is the client alone.",
+        fix=f'Install the server: pip install "empire[{extras}]"',
+    )

@@ -83,7 +83,6 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
 WITH_FOREIGN_WORDS = ("ps:exec", "run", "run:detached")
 """Their options stand before the first word; what follows is for the command that they run."""
 WITH_SERVERS_PARTS = ("build", "build:plan", "bootstrap:aws", "serve")
-AWS_PARTS = ("boto3", "botocore")
 _ALL = {name: entry for group in COMMANDS.values() for name, entry in group.items()}
 
 
@@ -187,17 +186,10 @@ def _function(name: str) -> Callable[..., Any]:
             "empire",
         ):
             raise
-        raise _not_installed(error.name or "a part") from None
+        from cli.errors import not_installed
+
+        raise not_installed(error.name or "a part") from None
     return found
-
-
-def _not_installed(missing: str) -> EmpireError:
-    extras = "server,aws" if missing.partition(".")[0] in AWS_PARTS else "server"
-    return EmpireError(
-        f"The server's parts are not installed here: {missing} is missing.",
-        why="The plain installation is the client alone.",
-        fix=f'Install the server: pip install "empire[{extras}]"',
-    )
 
 
 if __name__ == "__main__":

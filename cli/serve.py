@@ -13,6 +13,7 @@ import structlog
 
 from apiserver.server import ApiServer
 from buildpacks.builder import Builder as ImageBuilder
+from cli import errors
 from cli.first_start import welcome
 from deployer.leftovers import Leftovers
 from deployer.reconcile import RouteKeeper, reconcile
@@ -103,8 +104,10 @@ class Backend(Protocol):
 def _backend(settings: Settings, store: Store, parts: ExitStack) -> Backend:
     """Return where apps run, importing no other."""
     if settings.backend == "aws":
-        from cli.aws_backend import AwsBackend
-
+        try:
+            from cli.aws_backend import AwsBackend
+        except ModuleNotFoundError as error:
+            raise errors.not_installed(error.name or "a part") from None
         return AwsBackend(settings, store, parts)
     from cli.local_backend import LocalBackend
 

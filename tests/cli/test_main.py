@@ -1,4 +1,5 @@
 import importlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -71,3 +72,14 @@ def test_serve_without_the_servers_parts_says_how_to_get_them(
     with pytest.raises(EmpireError, match="uvicorn is missing") as error:
         main.main(["serve"])
     assert "empire[server]" in error.value.fix
+
+
+def test_serving_apps_on_aws_without_its_parts_says_how_to_get_them(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['boto3'] = None; from cli import main; main.main(['serve'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False,
+        env={"PATH": os.environ["PATH"], "EMPIRE_HOME": str(tmp_path), "EMPIRE_BACKEND": "aws"},
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert "empire[server,aws]" in done.stderr

@@ -16,7 +16,10 @@ def role(
     unset: Annotated[bool, typer.Option("--unset", help="Take the app's own role away.")] = False,
     json: Json = False,
 ) -> None:
-    """Show or set the AWS role that an app's code has, from its next release or restart on."""
+    """Show or set the AWS role that an app's code has.
+
+    It has it from its next release or restart on.
+    """
     client, name = connect(context), app_of(app)
     place = path("apps", name, "task-role")
     if arn and unset:

@@ -10,9 +10,19 @@ from typing import Any
 
 import structlog
 
-from buildpacks import app_json, context, dockerfile_app, errors, limits, surroundings, wishes
+from buildpacks import (
+    app_json,
+    context,
+    dockerfile_app,
+    errors,
+    limits,
+    metadata,
+    surroundings,
+    wishes,
+)
 from buildpacks.bases import Bases
 from buildpacks.detect import detect
+from buildpacks.disk import disk_of
 from buildpacks.dispatch import Dispatch
 from buildpacks.engine import Engine
 from buildpacks.limits import Limits
@@ -73,7 +83,10 @@ class Builder:
         """
         started = time.monotonic()
         roots = Roots.of(config)
-        with ExitStack() as opened, Watch(is_cancelled, self._settings.build_seconds) as watch:
+        disk = disk_of(self._settings, self._facts)
+        disk.refuse()
+        watching = Watch(is_cancelled, self._settings.build_seconds, disk.begin().breach)
+        with ExitStack() as opened, watching as watch:
             tree = opened.enter_context(Tree(source, roots.app))
             buildpack = detect(tree)
             stack = self._stack(has_to_be_there=buildpack is not dockerfile_app)
@@ -104,12 +117,19 @@ class Builder:
             return ""
         settings = self._settings
         together = settings.build_concurrency
-        allowed = Limits(settings.build_memory_mib * together, settings.build_cpus * together)
+        allowed = Limits(
+            settings.build_memory_mib * together,
+            settings.build_cpus * together,
+            settings.build_processes,
+            settings.build_cgroup,
+        )
         return limits.apply(allowed, self._facts)
 
     def _made(self, job: Job, watch: Watch) -> Stream[tuple[dict[str, Any], str]]:
         if problem := self.limits_problem():
             log.warning("build limits cannot be applied", why=problem)
+        if not self._settings.metadata_reachable and (problem := metadata.block()):
+            log.warning("metadata addresses cannot be blocked", why=problem)
         dispatch = Dispatch(self._engine, self._settings, self._has_buildkit, watch)
         bases = Bases(
             self._engine, self._settings, job.stack.suite, self._shop.secrets, self._has_buildkit

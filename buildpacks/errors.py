@@ -1,6 +1,7 @@
 """Every error of the build that a person may read, in one place so that it reads as one voice."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from empire.errors import BuildFailed, Cancelled, InvalidInput, TimedOut, Unavailable
 from empire.names import shown
@@ -181,6 +182,33 @@ def needs_buildkit() -> BuildFailed:
         why="This server builds with its engine's classic builder, which has no mounts.",
         fix="Have the operator set EMPIRE_BUILDER=auto on an engine with BuildKit (Docker 18.09 or "
         "later), or write the step without --mount.",
+    )
+
+
+def disk_full(folder: Path, free: int, total: int, reserve: int) -> BuildFailed:
+    """There is too little space to begin a build."""
+    return BuildFailed(
+        f"The server's disk is too full for a build: {free} MiB of {total} MiB are free.",
+        why=f"{reserve} MiB at {folder} are kept free for the apps that run.",
+        fix="`empire disk` shows what takes the space; the operator frees some, or lowers "
+        "EMPIRE_DISK_RESERVE_MIB.",
+    )
+
+
+def disk_filled(folder: Path, free: int, total: int, reserve: int) -> BuildFailed:
+    """A build, or somebody beside it, used up the space."""
+    return BuildFailed(
+        f"The server's disk ran full during the build: {free} MiB of {total} MiB are free.",
+        why=f"{reserve} MiB at {folder} are kept free for the apps that run.",
+        fix="Let the build write less; `empire disk` shows what takes the space.",
+    )
+
+
+def too_much_disk(used: int, most: int) -> BuildFailed:
+    """A build used more of the disk than it may."""
+    return BuildFailed(
+        f"The build was stopped: it used {used} MiB of disk, and {most} MiB are allowed.",
+        fix="Let it write less, or have the operator raise EMPIRE_BUILD_DISK_MAX_MIB.",
     )
 
 

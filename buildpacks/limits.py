@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 PERIOD_MICROSECONDS = 100_000
-MAX_PROCESSES = 4096
 ROOT = Path("/sys/fs/cgroup")
-GROUP = "docker/buildkit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +19,8 @@ class Limits:
 
     memory_mib: int
     cpus: float
+    processes: int
+    group: str = "docker/buildkit"
 
 
 def apply(limits: Limits, engine: dict[str, Any], root: Path = ROOT) -> str:
@@ -31,7 +31,7 @@ def apply(limits: Limits, engine: dict[str, Any], root: Path = ROOT) -> str:
     files = _unified(limits) if is_unified else _separate(limits)
     try:
         if is_unified:
-            _delegate(root)
+            _delegate(root, limits.group)
         for name, value in files.items():
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,11 +44,11 @@ def apply(limits: Limits, engine: dict[str, Any], root: Path = ROOT) -> str:
 def _separate(limits: Limits) -> dict[str, str]:
     """Return the files of cgroup v1; a tenth of the usual weight keeps builds behind dynos."""
     return {
-        f"memory/{GROUP}/memory.limit_in_bytes": str(limits.memory_mib << 20),
-        f"cpu/{GROUP}/cpu.cfs_period_us": str(PERIOD_MICROSECONDS),
-        f"cpu/{GROUP}/cpu.cfs_quota_us": str(int(limits.cpus * PERIOD_MICROSECONDS)),
-        f"cpu/{GROUP}/cpu.shares": "102",
-        f"pids/{GROUP}/pids.max": str(MAX_PROCESSES),
+        f"memory/{limits.group}/memory.limit_in_bytes": str(limits.memory_mib << 20),
+        f"cpu/{limits.group}/cpu.cfs_period_us": str(PERIOD_MICROSECONDS),
+        f"cpu/{limits.group}/cpu.cfs_quota_us": str(int(limits.cpus * PERIOD_MICROSECONDS)),
+        f"cpu/{limits.group}/cpu.shares": "102",
+        f"pids/{limits.group}/pids.max": str(limits.processes),
     }
 
 
@@ -56,16 +56,16 @@ def _unified(limits: Limits) -> dict[str, str]:
     """Return the files of cgroup v2."""
     quota = int(limits.cpus * PERIOD_MICROSECONDS)
     return {
-        f"{GROUP}/memory.max": str(limits.memory_mib << 20),
-        f"{GROUP}/cpu.max": f"{quota} {PERIOD_MICROSECONDS}",
-        f"{GROUP}/cpu.weight": "10",
-        f"{GROUP}/pids.max": str(MAX_PROCESSES),
+        f"{limits.group}/memory.max": str(limits.memory_mib << 20),
+        f"{limits.group}/cpu.max": f"{quota} {PERIOD_MICROSECONDS}",
+        f"{limits.group}/cpu.weight": "10",
+        f"{limits.group}/pids.max": str(limits.processes),
     }
 
 
-def _delegate(root: Path) -> None:
+def _delegate(root: Path, group: str) -> None:
     """Let the group have controllers of its own; without them the limit files do not exist."""
-    for folder in (root, root / "docker"):
+    for folder in (root, (root / group).parent):
         folder.mkdir(exist_ok=True)
         with suppress(OSError):
             (folder / "cgroup.subtree_control").write_text("+memory +cpu +pids")

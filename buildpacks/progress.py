@@ -110,6 +110,11 @@ def _advice(code: int, tail: list[str], memory_mib: int) -> str:
     text = "\n".join(tail)
     if code == KILLED:
         return f"It was killed, most likely for using more memory than the limit, {memory_mib} MiB."
+    if re.search(r"Cannot fork|fork: |can't start new thread|Resource temporarily unavail", text):
+        return (
+            "It started more processes than builds may have together: let it run fewer at a time, "
+            "or have the operator raise EMPIRE_BUILD_PROCESSES."
+        )
     if re.search(r"gcc|cc1|C compiler|Python\.h|pg_config|cargo|rustc", text):
         return (
             "A package has to be compiled, and the base image has no compiler: "

@@ -11,15 +11,20 @@ from empire.errors import EmpireError
 from empire.platform import IsCancelled
 
 POLL_SECONDS = 0.05
+Breach = Callable[[], EmpireError | None]
+"""Asked often; what it returns ends the build."""
 
 
 class Watch:
     """While in the `with`, cuts what it `guards` when the build has to end; `verdict` says why."""
 
-    def __init__(self, is_cancelled: IsCancelled, seconds: float) -> None:
+    def __init__(
+        self, is_cancelled: IsCancelled, seconds: float, breach: Breach = lambda: None
+    ) -> None:
         self.verdict: EmpireError | None = None
         self._is_cancelled = is_cancelled
         self._seconds = seconds
+        self._breach = breach
         self._deadline = time.monotonic() + seconds
         self._cuts: list[Callable[[], None]] = []
         self._over = threading.Event()
@@ -61,4 +66,4 @@ class Watch:
             return errors.cancelled()
         if time.monotonic() > self._deadline:
             return errors.took_too_long(self._seconds)
-        return None
+        return self._breach()

@@ -108,6 +108,16 @@ class Settings(BaseSettings):
     """How much memory builds may use."""
     build_cpus: PositiveFloat = float(cores())
     """How many cores builds may use."""
+    build_processes: PositiveInt = 4096
+    """How many processes builds may have together."""
+    build_cgroup: str = "docker/buildkit"
+    """The control group of the engine's build steps: `<its cgroup-parent>/buildkit`."""
+    build_disk_max_mib: PositiveInt = 16384
+    """By how much a build may lessen the free space of the disk."""
+    disk_reserve_mib: NonNegativeInt = 1024
+    """How much space of the disk builds leave free; with less, none begins."""
+    metadata_reachable: bool = False
+    """Whether containers reach the cloud's metadata addresses, and so the machine's role there."""
     build_output_max_mib: PositiveInt = 20
     """How much output of a build is kept; more ends it."""
     build_ca_bundle: Path | None = Path("/etc/ssl/certs/ca-certificates.crt")

@@ -9,7 +9,7 @@ from buildpacks.builder import Builder
 from buildpacks.limits import Limits
 from tests.buildpacks.conftest import MakeBuilder
 
-LIMITS = Limits(memory_mib=512, cpus=1.5)
+LIMITS = Limits(memory_mib=512, cpus=1.5, processes=4096)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,62 @@
+"""An engine of the test's own, whose builds may be given tight limits: on the machine's they would
+hold for everybody's."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from buildpacks.engine import Engine
+from empire.errors import Unavailable
+from tests.line import wait_until
+
+BRIDGE = "emptest0"
+GROUP = "empire-test"
+PATH = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+
+
+@contextmanager
+def private_engine(folder: Path, *images: str) -> Iterator[str]:
+    """Yield the address of an engine that has these images and no way out; remove all of it."""
+    address = f"unix://{folder}/sock"
+    _run("ip", "link", "add", BRIDGE, "type", "bridge")
+    try:
+        _run("ip", "address", "add", "172.31.251.1/24", "dev", BRIDGE)
+        process = subprocess.Popen(
+            [
+                "dockerd", f"--host={address}", f"--data-root={folder}/data",
+                f"--exec-root={folder}/exec", f"--pidfile={folder}/pid", f"--bridge={BRIDGE}",
+                "--iptables=false", "--ip-masq=false", "--ip-forward=false",
+                f"--cgroup-parent=/{GROUP}",
+            ],
+            env=PATH, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            wait_until(lambda: _answers(address))
+            for image in images:
+                _give(address, image)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(60)
+    finally:
+        _run("ip", "link", "delete", BRIDGE)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _answers(address: str) -> bool:
+    with suppress(Unavailable):
+        return Engine(address).get("/version") is not None
+    return False
+
+
+def _give(address: str, image: str) -> None:
+    with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saved:
+        subprocess.run(
+            ["docker", "-H", address, "load"], stdin=saved.stdout, capture_output=True, check=True
+        )
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, env=PATH, capture_output=True, check=True)

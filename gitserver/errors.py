@@ -1,7 +1,9 @@
 """Every sentence that this door says to people."""
 
+from collections.abc import Sequence
+
 from empire.errors import EmpireError, Forbidden, InvalidInput, NotFound, TooMuch, Unavailable
-from empire.events import Warning  # noqa: A004 - the word people know from git
+from empire.events import Line, Warning  # noqa: A004 - the word people know from git
 from empire.names import AppName, Sha, shown
 
 WHAT_WORKS = (
@@ -232,6 +234,19 @@ def other_branch(branch: str, deploys: str) -> EmpireError:
 def other_ref(ref: str) -> EmpireError:
     """Say that only branches and tags are kept."""
     return Forbidden(f"only branches and tags are kept, not {shown(ref)}")
+
+
+def unknown_option(word: str, known: Sequence[str]) -> EmpireError:
+    """Say that `git push -o` asks for something that means nothing here."""
+    return InvalidInput(
+        f"there is no push option {shown(word)}",
+        fix=f"git push -o takes {' and '.join(known)}.",
+    )
+
+
+def detached(number: int | None) -> Line:
+    """Say how a deployment that nobody waits for is followed."""
+    return Line(f"Deployment {number} goes on by itself: empire deploys:output {number}")
 
 
 def bad_ref(ref: str) -> EmpireError:

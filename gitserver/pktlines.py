@@ -1,5 +1,6 @@
 """Git's pkt-lines over an SSH channel, and what git asks for in a push."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dulwich.protocol import Protocol
@@ -11,8 +12,10 @@ from gitserver import errors
 
 ZERO = "0" * 40
 COMMANDS_MAX = 10_000
+OPTIONS_MAX = 100
 CAPABILITIES = (
-    "report-status delete-refs side-band-64k quiet atomic ofs-delta object-format=sha1 agent=empire"
+    "report-status delete-refs side-band-64k quiet atomic ofs-delta push-options "
+    "object-format=sha1 agent=empire"
 )
 
 
@@ -42,6 +45,7 @@ class Request:
     updates: tuple[Update, ...]
     capabilities: frozenset[str]
     shallow: frozenset[Sha]
+    options: tuple[str, ...] = ()
 
     @property
     def has_pack(self) -> bool:
@@ -88,7 +92,15 @@ def read_request(protocol: Protocol) -> Request:
             updates.append(_update(text))
         if len(updates) > COMMANDS_MAX or len(shallow) > COMMANDS_MAX:
             raise errors.protocol_error("Too many refs for one push.")
-    return Request(tuple(updates), capabilities, frozenset(shallow))
+    options = tuple(_options(protocol)) if "push-options" in capabilities else ()
+    return Request(tuple(updates), capabilities, frozenset(shallow), options)
+
+
+def _options(protocol: Protocol) -> Iterator[str]:
+    for number, line in enumerate(protocol.read_pkt_seq()):
+        if number >= OPTIONS_MAX:
+            raise errors.protocol_error("Too many push options.")
+        yield line.decode("utf-8", "replace").rstrip("\n")
 
 
 def _update(text: str) -> Update:

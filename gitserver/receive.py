@@ -1,6 +1,6 @@
 """A push, from its first line to its report. The deployment it starts outlives the connection."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from subprocess import CalledProcessError
 
@@ -14,9 +14,10 @@ from empire.apps import App
 from empire.errors import EmpireError, InternalError, NotFound
 from empire.events import Stage
 from empire.names import AppName, Sha
-from gitserver import deploy, errors, pack, pktlines, shallow, source
+from gitserver import deploy, errors, pack, pktlines, push_options, shallow, source
 from gitserver.call import Call
 from gitserver.pktlines import Request, Update
+from gitserver.push_options import PushOptions
 from gitserver.reply import Reply
 from gitserver.verdicts import Verdicts, judge, refuse_together
 
@@ -55,6 +56,7 @@ class Push:
     quarantine: Path | None = None
     is_received: bool = False
     handle: AppName = field(init=False)
+    options: PushOptions = field(default_factory=PushOptions)
 
     def carry_out(self) -> None:
         """Do what may be done and report each ref's outcome."""
@@ -75,6 +77,7 @@ class Push:
         self._swallow()
 
     def _decide(self) -> None:
+        self.options = push_options.parse(self.request.options)
         app = self._app()
         self.handle = app.handle
         self.verdicts = judge(self.request, self.refs, app.deploy_branch)
@@ -143,9 +146,14 @@ class Push:
             pushed = source.open_commit(self.handle, self.quarantine, update.new, update.ref)
             for warning in source.analyse(pushed, call.door.settings):
                 self.reply.show(warning)
+            if self.options.message:
+                pushed = replace(pushed, subject=self.options.message)
             deployment, is_attached = deploy.submit(call, pushed, update.ref)
             if not is_attached:
                 self.quarantine = None  # the deployment's from here on
+            if self.options.is_detached:
+                self.reply.show(errors.detached(deployment.number))
+                return None
             return deploy.follow(call, deployment, self.reply)
 
     def _left(self) -> list[Update]:

@@ -4,6 +4,7 @@ A position is a time in milliseconds with three digits more, so it means the sam
 along the feed it grows, also where a line comes late that was written before others.
 """
 
+import math
 import secrets
 import threading
 import time
@@ -36,7 +37,8 @@ class Feed:
         self.floor = self.end = position_of(self.began_at)
         """What is before the floor is not here."""
         self.polled_until = 0.0
-        self.created_at = self.asked_at = self.written_at = time.monotonic()
+        self.created_at = self.written_at = time.monotonic()
+        self.asked_at = -math.inf
         self.polled_at = self.fruitful_at = 0.0
         self.pending: list[LogLine] = []
         self._lines: deque[LogLine] = deque()

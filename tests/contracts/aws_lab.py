@@ -28,8 +28,12 @@ class AwsLab:
     """The adapters of one server in a simulated account."""
 
     def __init__(self, settings: Settings, engine: docker.APIClient, image: ImageRef) -> None:
-        # A cluster of its own: what another lab left behind drains there.
-        settings = settings.model_copy(update={"aws_cluster": f"lab-{settings.instance}"})
+        # A cluster and a log group of its own: what another lab left behind ends there.
+        own = {
+            "aws_cluster": f"lab-{settings.instance}",
+            "aws_log_group": f"/empire/lab-{settings.instance}",
+        }
+        settings = settings.model_copy(update=own)
         self.settings = settings
         self.engine = engine
         self.store = Store(settings)
@@ -39,6 +43,7 @@ class AwsLab:
             settings, lambda service, call: self.calls.append(f"{service}.{call}")
         )
         self.account.client("ecs").create_cluster(clusterName=settings.aws_cluster)
+        self.account.client("logs").create_log_group(logGroupName=settings.aws_log_group)
         ledger = Ledger(self.store)
         self.registry = EcrRegistry(self.account, ledger)
         self.doors = LoadBalancer(self.account, ledger)

@@ -190,7 +190,7 @@ def disk_full(folder: Path, free: int, total: int, reserve: int) -> BuildFailed:
     return BuildFailed(
         f"The server's disk is too full for a build: {free} MiB of {total} MiB are free.",
         why=f"{reserve} MiB at {folder} are kept free for the apps that run.",
-        fix="`empire disk` shows what takes the space; the operator frees some, or lowers "
+        fix="The operator frees some (`docker system df` shows what the engine keeps), or lowers "
         "EMPIRE_DISK_RESERVE_MIB.",
     )
 
@@ -200,7 +200,7 @@ def disk_filled(folder: Path, free: int, total: int, reserve: int) -> BuildFaile
     return BuildFailed(
         f"The server's disk ran full during the build: {free} MiB of {total} MiB are free.",
         why=f"{reserve} MiB at {folder} are kept free for the apps that run.",
-        fix="Let the build write less; `empire disk` shows what takes the space.",
+        fix="Let the build write less, or have the operator free some space.",
     )
 
 

@@ -22,7 +22,7 @@ from empire import (
 from empire.apps import App
 from empire.builds import Build
 from empire.deployments import Deployment, Kind, Step
-from empire.events import Released, Stage, Stream
+from empire.events import Line, Released, Stage, Stream
 from empire.manifest import Manifest
 from empire.releases import Status
 from empire.store import now
@@ -32,9 +32,12 @@ def build(journey: Journey) -> Stream[None]:
     """Turn the pushed source into an image."""
     with journey.store.reading() as session:
         config = releases.config_of(session, releases.newest(session, journey.app.id))
+        size_before = builds.newest_size(session, journey.app.id)
     image = yield from journey.platform.builder.build(
         journey.source, journey.deployment.id, journey.is_cancelled, config
     )
+    if told := _growth(image.size_bytes - size_before, size_before):
+        yield Line(told)
     image = yield from journey.platform.registry.push(
         journey.app.handle, image, f"d{journey.number}"
     )
@@ -164,6 +167,14 @@ def _announced(deployment: Deployment, manifest: Manifest) -> str:
         return deployment.subject
     count = sum(start == manifest.deployment for _, _, start in manifest.places())
     return f"Starting v{manifest.version} ({count} {'dyno' if count == 1 else 'dynos'})"
+
+
+def _growth(difference: int, before: int) -> str:
+    """Return how the image's size differs from the last release's, empty where hardly."""
+    if not before or abs(difference) < 50_000:
+        return ""
+    word = "larger" if difference > 0 else "smaller"
+    return f"The image is {abs(difference) / 1e6:.1f} MB {word} than the last release's"
 
 
 def _build_of(build: Build | None) -> Build:

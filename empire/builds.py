@@ -80,6 +80,16 @@ def of_app(session: Session, app_id: str) -> list[Build]:
     return list(session.exec(query.order_by(col(Build.created_at).desc())))
 
 
+def newest_size(session: Session, app_id: str) -> int:
+    """Return the size in bytes of the image of the app's newest release that has one, 0 for none."""
+    query = select(Build.size_bytes).where(
+        Build.app_id == app_id,
+        Build.status == BuildStatus.SUCCEEDED,
+        col(Build.release_id).is_not(None),
+    )
+    return session.exec(query.order_by(col(Build.created_at).desc()).limit(1)).first() or 0
+
+
 def find(session: Session, app_id: str, build_id: str) -> Build:
     """Return the app's build; raises NotFound."""
     build = session.get(Build, build_id)

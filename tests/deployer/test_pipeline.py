@@ -1,5 +1,7 @@
 """What enters the line besides plain pushes: config, cancelling, the end of an app, secrets."""
 
+from dataclasses import replace
+
 import pytest
 
 from deployer import journey
@@ -38,6 +40,23 @@ def test_config_given_before_the_first_push_is_there_when_it_runs(line: Line) ->
     assert isinstance(manifest, Manifest)
     assert manifest.env["GREETING"].reveal() == "hi"
     assert line.outside.builder.config["GREETING"].reveal() == "hi"  # it may name it for its build
+
+
+def test_a_push_tells_how_much_larger_its_image_is(line: Line) -> None:
+    line.make("hello")
+    image = line.outside.builder.image
+    said: list[str] = []
+    sizes = (10_000_000, 10_000_100, 13_000_000, 12_000_000)
+    for number, size in enumerate(sizes):
+        line.outside.builder.image = replace(image, size_bytes=size)
+        with line.working():
+            told = line.told(line.push("hello", str(number)))
+            line.settle()
+        said += [str(event).strip() for event in told if "The image is" in str(event)]
+    assert said == [
+        "The image is 3.0 MB larger than the last release's",
+        "The image is 1.0 MB smaller than the last release's",
+    ]
 
 
 def test_a_change_of_config_restarts_the_app_without_a_build(line: Line) -> None:

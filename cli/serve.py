@@ -17,6 +17,7 @@ from cli import errors
 from cli.first_start import welcome
 from deployer.leftovers import Leftovers
 from deployer.reconcile import RouteKeeper, reconcile
+from deployer.repairs import Repairs
 from deployer.worker import Worker
 from empire import remains
 from empire.errors import EmpireError
@@ -79,6 +80,10 @@ def running(settings: Settings) -> Iterator[tuple[Store, Platform]]:
         ):
             part.start()
             parts.callback(part.stop)
+        if settings.backend == "aws":
+            repairs = Repairs(store, platform)
+            repairs.start()
+            parts.callback(repairs.stop)
         yield store, platform
 
 

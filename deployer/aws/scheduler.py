@@ -166,6 +166,7 @@ class EcsScheduler:
     def _begin(self, manifest: Manifest, plans: Sequence[Plan], rollouts: list[Rollout]) -> None:
         """Ask ECS for all of it; what was asked for is in `rollouts`, also when the rest fails."""
         with self._turns[manifest.app], speaking(f"start {manifest.app}"):
+            plans = self._plans(manifest)  # anew: another deployment may have had its turn
             if any(one.step == Step.PASSED for one in plans):
                 raise failures.passed(manifest.app)
             self.cluster.tasks(manifest.app)

@@ -184,7 +184,7 @@ def _root(tree: Tree) -> str:
         web = procfile.parse(tree.read("Procfile")).get("web", "")
         found = HEROKU.match(web)
         folder = found[1].split()[-1] if found and found[1].split() else ""
-        if folder and not folder.startswith("-"):
+        if tree.has_folder(folder.strip("/")):
             return folder.strip("/")
     return next((root for root in ROOTS if f"{root}/index.php" in tree), "")
 

@@ -33,7 +33,7 @@ ENV = {
 }
 CACHE = Cache("gems", "/root/.bundle/cache")
 INSTALL = (
-    "bundle config set --global cache_path /root/.bundle/cache && bundle install --jobs 4 && "
+    "bundle config set --global global_gem_cache true && bundle install --jobs 4 && "
     f"rm -rf {GEMS}/ruby/*/cache && mkdir -p {GEMS}"
 )
 

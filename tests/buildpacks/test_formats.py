@@ -8,8 +8,8 @@ import pytest
 from buildpacks.builder import Builder
 from empire.errors import BuildFailed, InvalidInput
 from empire.secrets import Secret
-from tests.buildpacks.sources import Repository, never, told
-from tests.buildpacks.test_builder import BASE, run
+from tests.buildpacks.sources import BASE, Repository, never, told
+from tests.buildpacks.test_builder import run
 
 pytestmark = pytest.mark.docker
 

@@ -33,7 +33,7 @@ ENV = {
 }
 CACHE = Cache("gems", "/root/.bundle/cache")
 INSTALL = (
-    "bundle config set --global global_gem_cache true && bundle install --jobs 4 && "
+    "bundle config set --global global_gem_cache true && bundle install --jobs 4{local} && "
     f"rm -rf {GEMS}/ruby/*/cache && mkdir -p {GEMS}"
 )
 
@@ -57,7 +57,7 @@ def plan(tree: Tree, stack: Stack) -> Plan:
         notes=(note, f"Gems: {'Gemfile.lock' if is_locked else 'Gemfile'}", because),
         warnings=() if is_locked else (ruby_start.UNLOCKED,),
         tools=(COMPILERS, *_node(tree, assets)),
-        steps=(*_copies(tree), Run(_install(is_locked), True, (CACHE,)), *assets),
+        steps=(*_copies(tree), Run(_install(tree, is_locked), True, (CACHE,)), *assets),
         artifacts=(Artifact(KEPT, GEMS), Artifact("/app")) if assets else (Artifact(GEMS),),
         build_env=SETTINGS if is_locked else {**SETTINGS, "BUNDLE_DEPLOYMENT": "0"},
         env=ENV if is_locked else {**ENV, "BUNDLE_DEPLOYMENT": "0"},
@@ -108,8 +108,9 @@ def _copies(tree: Tree) -> tuple[Step, ...]:
     return copies
 
 
-def _install(is_locked: bool) -> str:
-    return INSTALL if is_locked else f"{INSTALL} && cp Gemfile.lock {GEMS}/"
+def _install(tree: Tree, is_locked: bool) -> str:
+    install = INSTALL.replace("{local}", " --local" if tree.has_folder("vendor/cache") else "")
+    return install if is_locked else f"{install} && cp Gemfile.lock {GEMS}/"
 
 
 def _assets(tree: Tree, gems: frozenset[str]) -> tuple[Step, ...]:

@@ -20,7 +20,7 @@ APPS = Path(__file__).parents[1] / "fixtures" / "apps"
 ANSWERS = {
     "poetry": "itsdangerous None",
     "pipenv": "itsdangerous None",
-    "ruby-plain": "Ruby 3.3",
+    "ruby-plain": "Ruby 3.3: hello from a vendored gem",
     "go-plain": "go1. in bin/hello",
     "java-gradle": "Java 21",
     "php-plain": "PHP 8 any/where pgsql",

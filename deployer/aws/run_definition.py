@@ -48,12 +48,7 @@ def of(one_off: OneOff, settings: Settings, references: Mapping[str, str]) -> tu
             environment=GROUP,
             references=references,
             placement=one_off.placement,
-            arguments=(
-                launcher.SHELL,
-                "-c",
-                SLEEP if one_off.is_attached else ONCE,
-                launcher.SHELL,
-            ),
+            arguments=(launcher.SHELL, *_registered(one_off)),
         ),
         settings,
     )

@@ -27,9 +27,13 @@ class Cloud(Product):
     @property
     def public_zone(self) -> str:
         """The id of the zone of public names."""
+        return self.setting("AWS_PUBLIC_ZONE")
+
+    def setting(self, name: str) -> str:
+        """Return a setting that bootstrap kept."""
         kept = (self.home / SETTINGS_FILE).read_text().splitlines()
         values = dict(line.split("=", 1) for line in kept)
-        return values["EMPIRE_AWS_PUBLIC_ZONE"]
+        return values[f"EMPIRE_{name}"]
 
     def client(self, service: str) -> Any:
         """Return a client of the account."""
@@ -106,9 +110,9 @@ def left_of(cloud: Cloud, app: str) -> dict[str, list[str]]:
 def edge_of(cloud: Cloud, name: str) -> dict[str, list[Any]]:
     """Return what leads to host names with the name in them: rules, records, certificates."""
     elb, acm = cloud.client("elbv2"), cloud.client("acm")
-    listener = cloud.settings["AWS_PUBLIC_LISTENER"]
+    listener = cloud.setting("AWS_PUBLIC_LISTENER")
     rules = elb.describe_rules(ListenerArn=listener)["Rules"]
-    zone = cloud.settings["AWS_PUBLIC_ZONE"]
+    zone = cloud.public_zone
     rows = cloud.client("route53").list_resource_record_sets(HostedZoneId=zone)
     named = {
         row["CertificateArn"]: row["DomainName"]

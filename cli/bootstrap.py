@@ -134,6 +134,8 @@ def _destroy(settings: Settings, account: Account, *, is_sure: bool) -> None:
     say("roles, names, and the apps' output that is kept.")
     if not (is_sure or _agrees("Take it down?")):
         raise stack_errors.not_agreed()
+    if not stack.parameters().get("Zone"):
+        bootstrap.sweep_zone(account, stack.outputs().get("PublicZone", ""))
     _tell(stack.remove())
     keep(settings.home, bootstrap.no_settings())
     say("All of it is gone.")

@@ -147,3 +147,17 @@ def running_services(account: Account, cluster: str) -> list[str]:
         for page in account.client("ecs").get_paginator("list_services").paginate(cluster=cluster):
             arns += page["serviceArns"]
     return sorted(arn.rpartition("/")[2] for arn in arns)
+
+
+def sweep_zone(account: Account, zone: str) -> None:
+    """Delete the records by which certificates were validated: CloudFormation leaves them behind."""
+    route53 = account.client("route53")
+    with speaking("sweep the hosted zone"), tolerating("NoSuchHostedZone"):
+        pages = route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone)
+        rows = [row for page in pages for row in page["ResourceRecordSets"]]
+        for row in rows:
+            if row["Type"] == "CNAME" and row["Name"].startswith("_"):
+                change = {"Action": "DELETE", "ResourceRecordSet": row}
+                route53.change_resource_record_sets(
+                    HostedZoneId=zone, ChangeBatch={"Changes": [change]}
+                )

@@ -1,5 +1,6 @@
 """`empire bootstrap aws` against an account that answers as AWS does."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,13 @@ from empire.settings import Settings
 from tests.fakeaws import stacks
 
 FIRST = ("--domain", "apps.example.com", "--yes")
+LEFT_BEHIND = {
+    "Name": "_a1.apps.example.com",
+    "Type": "CNAME",
+    "TTL": 300,
+    "ResourceRecords": [{"Value": "_b2.acm-validations.aws"}],
+}
+"""The record of a certificate's validation, as CloudFormation leaves it."""
 
 
 @pytest.fixture(autouse=True)
@@ -162,9 +170,15 @@ def test_destroying_leaves_nothing(capsys: pytest.CaptureFixture[str], account: 
     with pytest.raises(EmpireError, match="Nothing was changed"):
         bootstrap("--destroy")
 
+    account.client("route53").change_resource_record_sets(
+        HostedZoneId=Settings.read().aws_public_zone,
+        ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": LEFT_BEHIND}]},
+    )
+
     bootstrap("--destroy", "--yes")
 
     assert "All of it is gone." in said(capsys)
+    assert account.client("route53").list_hosted_zones()["HostedZones"] == []
     assert (Settings.read().home / "settings.env").read_text() == ""
     assert account.client("ecs").list_clusters()["clusterArns"] == []
     assert account.client("iam").list_roles()["Roles"] == []
@@ -186,6 +200,16 @@ def test_a_cluster_in_which_apps_run_is_not_destroyed(account: Account) -> None:
 
     with pytest.raises(EmpireError, match="Apps still run there: shop--worker"):
         bootstrap("--destroy", "--yes")
+
+
+def test_descriptions_hold_only_what_ec2_takes(account: Account) -> None:
+    bootstrap(*FIRST)
+
+    groups = account.client("ec2").describe_security_groups()["SecurityGroups"]
+    texts = [group["Description"] for group in groups if group["GroupName"].startswith("empire")]
+    assert [
+        text for text in texts if re.search(r"[^a-zA-Z0-9 ._:/()#,@\[\]+=&;{}!$*-]", text)
+    ] == []
 
 
 def test_the_template_can_be_printed(capsys: pytest.CaptureFixture[str]) -> None:

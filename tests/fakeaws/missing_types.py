@@ -10,7 +10,7 @@ from moto.ec2.models.route_tables import RouteTable
 from moto.ecs.models import Cluster, ecs_backends
 from moto.elbv2.models import FakeLoadBalancer
 from moto.iam.models import ManagedPolicy, iam_backends
-from moto.route53.models import FakeZone
+from moto.route53.models import FakeZone, route53_backends
 
 SILENT = (
     "AWS::ECR::RegistryScanningConfiguration",
@@ -31,6 +31,7 @@ def install(templates: dict[str, Any]) -> None:
         (FakeLoadBalancer, "get_cfn_attribute", _attribute_of_a_balancer),
         (FakeZone, "get_cfn_attribute", _attribute_of_a_zone),
         (Cluster, "delete", _delete_cluster),
+        (FakeZone, "delete", _delete_zone),
         (ManagedPolicy, "delete", _delete_policy),
         (RouteTable, "delete", _delete_route_table),
     ):
@@ -137,3 +138,8 @@ def _delete_policy(policy: Any, account_id: str, region_name: str) -> None:
 
 def _delete_cluster(cluster: Any, account_id: str, region_name: str) -> None:
     ecs_backends[account_id][region_name].clusters.pop(cluster.name, None)
+
+
+def _delete_zone(zone: Any, account_id: str, region_name: str) -> None:
+    del region_name
+    route53_backends[account_id]["aws"].delete_hosted_zone(zone.id)

@@ -232,3 +232,18 @@ def test_an_account_that_is_asked_too_much_slows_pushes_down_and_fails_none(aws:
         assert [aws.ask(name) for name in names] == [(200, "version one")] * 3
     finally:
         aws.simulator.throttle(False)
+
+
+def test_an_internal_app_answers_inside_alone(aws: Cloud) -> None:
+    assert aws.simulator
+    aws.empire("apps:create", "inner", "--internal", "--no-remote")
+
+    push(aws, "inner", with_dockerfile("one"))
+
+    public, aws.http_port = aws.http_port, aws.simulator.internal_port
+    try:
+        assert aws.ask_host("inner.empire.internal") == (200, "version one")
+    finally:
+        aws.http_port = public
+    assert aws.ask_host("inner.empire.internal")[0] in NOBODY
+    assert aws.ask("inner")[0] in NOBODY

@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 
+import structlog
+
 from deployer.aws.account import Account, Called
 from deployer.aws.certificates import Certificates
 from deployer.aws.dyno_names import DynoNames
@@ -22,6 +24,8 @@ from empire.secrets import Secret
 from empire.settings import Settings
 from empire.store import Store
 
+log = structlog.get_logger()
+
 
 class AwsBackend:
     """The ports of one account. `parts` closes what they hold open; `on_call` hears of each call."""
@@ -29,7 +33,7 @@ class AwsBackend:
     def __init__(
         self, settings: Settings, store: Store, parts: ExitStack, on_call: Called | None = None
     ) -> None:
-        self._account = Account(settings, on_call)
+        self._account = Account(settings, on_call or _tell)
         self._parts = parts
         ledger = Ledger(store)
         doors = LoadBalancer(self._account, ledger)
@@ -83,3 +87,7 @@ class AwsBackend:
 
     def _one_off_dynos(self, app: AppName) -> Iterable[Dyno]:
         return (run.dyno for run in self._one_offs.runs(app))
+
+
+def _tell(service: str, operation: str) -> None:
+    log.debug("AWS is asked", service=service, operation=operation)

@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
-import structlog
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -21,8 +20,6 @@ from botocore.exceptions import (
 from deployer.aws import errors
 from deployer.aws.pace import Pace
 from empire.settings import Settings
-
-log = structlog.get_logger()
 
 ATTEMPTS = 8
 CONNECT_SECONDS, READ_SECONDS = 5, 60
@@ -96,7 +93,6 @@ class Account:
 
     def _before_call(self, model: Any, **_: Any) -> None:
         service = str(model.service_model.service_name)
-        log.debug("AWS is asked", service=service, operation=model.name)
         self._on_call(service, model.name)
         self._pace.wait(service, model.name)
 

@@ -17,6 +17,7 @@ from buildpacks import (
     errors,
     limits,
     metadata,
+    stamps,
     surroundings,
     wishes,
 )
@@ -38,7 +39,7 @@ from empire.errors import BuildFailed, EmpireError
 from empire.events import Line, Stage, Stream
 from empire.files import write_once
 from empire.manifest import Image, Source
-from empire.names import ImageRef, ProcessType
+from empire.names import AppName, ImageRef, ProcessType
 from empire.platform import NOTHING, IsCancelled
 from empire.secrets import Secret
 from empire.settings import Settings
@@ -110,6 +111,10 @@ class Builder:
             f"{found['Size'] / 1e6:.0f} MB image, {summary}"
         )
         return _image(found, plan, health)
+
+    def remove(self, app: AppName) -> None:
+        """Forget what builds of the app noted for the next one."""
+        stamps.forget(self._settings.home, app)
 
     def limits_problem(self) -> str:
         """Return why builds run without memory and processor limits, empty when they have them."""

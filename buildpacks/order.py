@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from buildpacks import context, errors, surroundings, wishes
+from buildpacks import context, errors, stamps, surroundings, wishes
 from buildpacks.dockerfile import APP, OURS, VERSION, Secret, Workshop, mounted, private_id, render
 from buildpacks.filesync import Offer
 from buildpacks.folder import Folder, Item
@@ -59,7 +59,7 @@ class Order:
         return Offer(
             folders,
             tree.git_dir,
-            home / "times" / self.labels.get("empire.app", "_bases"),
+            stamps.file_of(home, self.labels.get("empire.app", "_bases")),
             tree.committed_at(),
         )
 

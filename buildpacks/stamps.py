@@ -55,12 +55,28 @@ def stamped(file: Path, contents: Mapping[str, str], at: int) -> Stamps:
         return stamps
 
 
+def file_of(home: Path, app: str) -> Path:
+    """Return where the times of an app are kept."""
+    return home / "times" / app
+
+
+def forget(home: Path, app: str) -> None:
+    """Forget the times of an app; its next build begins another lineage."""
+    file = file_of(home, app)
+    for path in (file, _lock_of(file)):
+        path.unlink(missing_ok=True)
+
+
 @contextmanager
 def _locked(file: Path) -> Iterator[None]:
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.with_name(f".{file.name}.lock").open("w") as lock:
+    with _lock_of(file).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _lock_of(file: Path) -> Path:
+    return file.with_name(f".{file.name}.lock")
 
 
 def _read(file: Path) -> Stamps:

@@ -125,6 +125,7 @@ def destroy(journey: Journey) -> Stream[None]:
     platform.scheduler.stop(app.handle)
     platform.one_offs.remove(app.handle)
     platform.registry.delete(app.handle, frozenset())
+    platform.builder.remove(app.handle)
     platform.sources.remove(app.handle)
     platform.logs.remove(app.handle)
     with journey.store.reading() as session:

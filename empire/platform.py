@@ -49,9 +49,14 @@ class Builder(Protocol):
     ) -> Stream[Image]:
         """Yield the build's output and return the image.
 
-        Of the config vars a build sees those that the app names for it. `build` names this attempt; asked again with the same name after a crash, what the first
-        attempt left behind is cleaned up or used. Raises BuildFailed, TimedOut, Cancelled.
+        Of the config vars a build sees those that the app names for it. `build` names this
+        attempt; asked again with the same name after a crash, what the first attempt left behind
+        is cleaned up or used. Raises BuildFailed, TimedOut, Cancelled.
         """
+        ...
+
+    def remove(self, app: AppName) -> None:
+        """Forget what builds of the app left for the next one."""
         ...
 
 

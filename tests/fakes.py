@@ -118,6 +118,9 @@ class FakeBuilder(Scripted):
         self._play("build", source, build, is_cancelled=is_cancelled)
         return replace(self.image, ref=image_ref(source.tree))
 
+    def remove(self, app: AppName) -> None:
+        self._play("remove", app)
+
 
 class FakeRegistry(Scripted):
     """A registry that keeps image names by app."""

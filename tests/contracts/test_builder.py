@@ -74,3 +74,11 @@ def test_a_cancelled_build_ends(case: Case) -> None:
     stopped.set()
     with pytest.raises(Cancelled):
         told(case.builder.build(case.good(), "1", stopped.is_set))
+
+
+def test_what_builds_noted_is_forgotten(case: Case) -> None:
+    source = case.good()
+    told(case.builder.build(source, "first", never))
+    case.builder.remove(source.app)
+    case.builder.remove(source.app)
+    assert told(case.builder.build(source, "second", never)).image.ref

@@ -15,6 +15,10 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "apps:create": ("cli.apps:create", "Make an app, and the git remote to push to it."),
         "apps:info": ("cli.apps:info", "Show an app."),
         "apps:role": ("cli.task_role:role", "Show or set the AWS role that an app's code has."),
+        "apps:placement": (
+            "cli.placement:placement",
+            "Show or set on what an app's tasks run on AWS.",
+        ),
         "apps:rename": ("cli.apps:rename", "Give an app another name."),
         "apps:destroy": ("cli.apps:destroy", "Destroy an app with all that belongs to it."),
         "domains": ("cli.domains:index", "List an app's domains."),

@@ -51,3 +51,12 @@ def _fresh_database(url: str) -> str:
         connection.execute(text(f"CREATE DATABASE {name}"))
     engine.dispose()
     return url.format(name)
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Store]:
+    """A store of a server whose apps run on AWS."""
+    store = Store(Settings(home=tmp_path / "cloud", backend="aws"))
+    store.migrate()
+    yield store
+    store.close()

@@ -1,27 +1,14 @@
 """What role an app's code has."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from empire import apps, audit, task_roles, users
 from empire.actors import Actor
 from empire.apps import App
 from empire.errors import Conflict, InvalidInput
-from empire.settings import Settings
 from empire.store import Store
 
 ROLE = "arn:aws:iam::123456789012:role/team/empire-task-shop"
-
-
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Store]:
-    """A store of a server whose apps run on AWS."""
-    store = Store(Settings(home=tmp_path / "cloud", backend="aws"))
-    store.migrate()
-    yield store
-    store.close()
 
 
 def app_of(store: Store) -> tuple[App, Actor]:

@@ -19,7 +19,11 @@ from tests.buildpacks.private_engine import GROUP, private_engine
 from tests.buildpacks.sources import Repository, never, told
 from tests.line import wait_until
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.timeout(300),
+    pytest.mark.xdist_group("private engine"),  # there is one bridge for it
+]
 
 BASE = f"FROM empire/python:3\nLABEL empire.test=1\nENV RUN={uuid.uuid4()}\n"
 BOMB = "python3 -c 'import os, time; [os.fork() or time.sleep(60) for _ in iter(int, 1)]'"

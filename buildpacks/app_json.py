@@ -1,39 +1,166 @@
-"""What app.json says about health (Heroku's `healthchecks` with a `path`) and config vars."""
+"""What app.json says, in Heroku's words and, for health checks, in Dokku's."""
 
-import json
-from collections.abc import Container
-from typing import Any
+from dataclasses import dataclass
 
-from buildpacks import errors
+from buildpacks import values
+from buildpacks.plan import Life
+from buildpacks.values import Value
+from empire import formation
+from empire.errors import InvalidInput
+from empire.names import ProcessType
+
+FILE = "app.json"
+KNOWN = (
+    "$schema", "name", "description", "keywords", "website", "repository", "logo", "success_url",
+    "scripts", "env", "formation", "addons", "buildpacks", "environments", "stack", "image",
+    "healthchecks",
+)  # fmt: skip
+# What Heroku calls the sizes that have other names here.
+SIZES = {
+    "free": "1X", "hobby": "1X", "eco": "1X", "basic": "1X",
+    "performance-m": "PX", "performance-l": "PX", "performance": "PX",
+}  # fmt: skip
+KINDS = ("startup", "readiness", "liveness")
+"""The kinds of health checks, the likeliest first to tell whether a new version is up."""
+READ = ("type", "name", "description", "path")
 
 
-def health_path(content: bytes) -> str | None:
-    """Return the path of the first health check of web that asks one; raises InvalidInput."""
+@dataclass(frozen=True, slots=True)
+class AppJson:
+    """The file, read. `notes` and `warnings` are what a person should know of it."""
+
+    life: Life
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def read(content: bytes) -> AppJson:
+    """Return what the file says of the app's life; raises InvalidInput with file and line."""
+    app = values.of_json(FILE, content)
+    health, doubts = _health(app["healthchecks"])
+    life = Life(
+        health, _formation(app["formation"]), _postdeploy(app["scripts"]), *_env(app["env"])
+    )
+    return AppJson(life, tuple(_notes(life)), (*doubts, *_doubts(app)))
+
+
+def buildpacks(content: bytes) -> list[Value]:
+    """Return the buildpacks that the file lists, each a text: a name or an address, in order."""
+    listed = values.of_json(FILE, content)["buildpacks"].each()
+    found = [one if isinstance(one.plain, str) else one["url"] for one in listed]
+    for one in found:
+        one.text()
+    return found
+
+
+def _env(env: Value) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the config vars that have to be set, and those for which the file has a value."""
+    required, offered = [], []
+    for name, about in env.items():
+        is_plain = isinstance(about.plain, str)
+        value = about.plain if is_plain else about["value"].plain
+        if value or (not is_plain and about["generator"]):
+            offered.append(name)
+        elif is_plain or about["required"].plain is not False:
+            required.append(name)
+    return tuple(required), tuple(offered)
+
+
+def _formation(wished: Value) -> dict[str, tuple[int | None, str]]:
+    return {
+        _type(type_, about): (_quantity(about["quantity"]), _size(about["size"]))
+        for type_, about in wished.items()
+    }
+
+
+def _type(name: str, about: Value) -> str:
     try:
-        app: Any = json.loads(content)
-        checks = app.get("healthchecks", {}).get("web", [])
-        paths = [check["path"] for check in checks if check.get("path")]
-    except (ValueError, AttributeError, TypeError) as error:
-        raise errors.unreadable_file("app.json", str(error)) from None
-    if any(not isinstance(path, str) or not path.startswith("/") for path in paths):
-        raise errors.unreadable_file("app.json", "The path of a health check starts with a slash.")
-    return paths[0] if paths else None
+        return str(ProcessType(name))
+    except InvalidInput as error:
+        raise about.wrong(error.why) from None
 
 
-def unset(content: bytes, config: Container[str]) -> list[str]:
-    """Return the config vars that `env` requires without giving a value, and that are not set."""
+def _quantity(wished: Value) -> int | None:
+    number = wished.plain
+    if number is not None and (not isinstance(number, int) or number is True or number < 0):
+        raise wished.wrong("A quantity is a whole number of dynos.")
+    return number
+
+
+def _size(wished: Value) -> str:
+    if not wished:
+        return ""
+    name = wished.text().lower()
     try:
-        env: Any = json.loads(content).get("env") or {}
-        wanted = {
-            name: about if isinstance(about, dict) else {"value": about}
-            for name, about in env.items()
-        }
-    except (ValueError, AttributeError) as error:
-        raise errors.unreadable_file("app.json", str(error)) from None
-    return [
-        name
-        for name, about in wanted.items()
-        if name not in config
-        and about.get("required", True)
-        and not (about.get("value") or about.get("generator"))
+        return formation.size_of(SIZES.get(name, name)).name
+    except InvalidInput as error:
+        raise wished.wrong(f"{error.what} {error.why}") from None
+
+
+def _postdeploy(scripts: Value) -> str:
+    script = scripts["postdeploy"]
+    if isinstance(script.plain, dict):
+        script = script["command"]
+    return script.text() if script else ""
+
+
+def _health(checks: Value) -> tuple[str | None, list[str]]:
+    """Return the path by which a new version is asked whether it is up, and what is not done."""
+    asking = [(check, check["path"]) for check in checks["web"].each() if check["path"]]
+    for _, path in asking:
+        if not path.text().startswith("/"):
+            raise path.wrong("The path of a health check starts with a slash.")
+    asking.sort(key=lambda pair: _rank(pair[0]["type"]))
+    others = [type_ for type_, _ in checks.items() if type_ != "web"]
+    unread = {key for check in checks["web"].each() for key, _ in check.items() if key not in READ}
+    doubts = []
+    if others:
+        doubts.append(f"Health checks of {', '.join(others)} are not made, only those of web.")
+    if len(checks["web"].each()) > bool(asking):
+        doubts.append("Of web's health checks one is made: the first that has a path.")
+    if unread:
+        doubts.append(
+            f"Of web's health checks these are not read: {', '.join(sorted(unread))}. A new version is "
+            "asked until it answers with a status from 200 to 399, EMPIRE_START_SECONDS at most."
+        )
+    return (asking[0][1].text() if asking else None), [f"{FILE}: {doubt}" for doubt in doubts]
+
+
+def _rank(kind: Value) -> int:
+    name = kind.text() if kind else KINDS[0]
+    if name not in KINDS:
+        raise kind.wrong(f"A health check is one of {', '.join(KINDS)}.")
+    return KINDS.index(name)
+
+
+def _notes(life: Life) -> list[str]:
+    notes = []
+    if life.health_path:
+        notes.append(f"a new version is up when web answers at {life.health_path}")
+    if life.formation:
+        notes.append(f"the app's first version starts with {life.formation_told}")
+    if life.postdeploy:
+        notes.append(f"runs once, before the app's first version starts: {life.postdeploy}")
+    if life.required:
+        notes.append(f"asks for config vars: {', '.join(life.required)}")
+    return [f"{FILE}: {note}" for note in notes]
+
+
+def _doubts(app: Value) -> list[str]:
+    doubts = [f"{FILE}, line {one.line}: {one.name} is not read." for one in app.strangers(KNOWN)]
+    doubts += [
+        f"{FILE}, line {one.line}: {one.name} is not run; only postdeploy is."
+        for one in app["scripts"].strangers(("postdeploy", "pr-predestroy"))
     ]
+    return [*doubts, *no_addons(app["addons"])]
+
+
+def no_addons(asked: Value) -> list[str]:
+    """Return the warning that nobody makes the add-ons that a file asks for."""
+    names = [
+        one.text() if isinstance(one.plain, str) else one["plan"].text() for one in asked.each()
+    ]
+    if not names:
+        return []
+    told = f"{asked.where}: add-ons are asked for, and there are none here: {', '.join(names)}. "
+    return [told + "Run such services yourself and set their addresses as config vars."]

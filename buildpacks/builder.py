@@ -11,9 +11,7 @@ from typing import Any
 import structlog
 
 from buildpacks import (
-    app_json,
     context,
-    dockerfile_app,
     errors,
     limits,
     metadata,
@@ -28,7 +26,7 @@ from buildpacks.dispatch import Dispatch
 from buildpacks.engine import Engine
 from buildpacks.limits import Limits
 from buildpacks.order import Order, Shop, left_out, order, tag_of
-from buildpacks.plan import Plan
+from buildpacks.plan import Life, Plan
 from buildpacks.roots import Roots
 from buildpacks.stack_facts import Stack
 from buildpacks.tree import Tree
@@ -90,14 +88,13 @@ class Builder:
         with ExitStack() as opened, watching as watch:
             tree = opened.enter_context(Tree(source, roots.app))
             buildpack = detect(tree)
-            stack = self._stack(has_to_be_there=buildpack is not dockerfile_app)
+            stack = self._stack(has_to_be_there=buildpack.needs_base)
             plan = buildpack.plan(tree, stack)
-            health = app_json.health_path(tree.read("app.json")) if "app.json" in tree else None
             granted = _granted(tree, plan, config, source.commit)
+            if (folder := roots.context_of(plan)) != roots.app:
+                plan, tree = roots.seen(plan), opened.enter_context(Tree(source, folder))
             yield from introduction(plan, tree, self._settings.base_image)
-            yield from _unset(tree, config)
-            if roots.app != roots.context:
-                plan, tree = roots.seen(plan), opened.enter_context(Tree(source, roots.context))
+            yield from _unset(plan.life, config)
             yield from map(Line, granted.notes)
             yield from map(events.Warning, granted.warnings)
             found = self._earlier(source, build)
@@ -110,7 +107,7 @@ class Builder:
             f"Built in {time.monotonic() - started:.1f} s: "
             f"{found['Size'] / 1e6:.0f} MB image, {summary}"
         )
-        return _image(found, plan, health)
+        return _image(found, plan)
 
     def remove(self, app: AppName) -> None:
         """Forget what builds of the app noted for the next one."""
@@ -220,10 +217,11 @@ def introduction(plan: Plan, tree: Tree, base: str) -> Stream[None]:
         )
 
 
-def _unset(tree: Tree, config: Mapping[str, Secret]) -> Stream[None]:
-    missing = app_json.unset(tree.read("app.json"), config) if "app.json" in tree else []
-    if missing:
+def _unset(life: Life, config: Mapping[str, Secret]) -> Stream[None]:
+    if missing := [name for name in life.required if name not in config]:
         yield events.Warning(f"app.json asks for config vars that are not set: {_few(missing)}")
+    if offered := [name for name in life.offered if name not in config]:
+        yield Line(f"Not set, though the app's files have a value for them: {_few(offered)}")
 
 
 def _base_of(plan: Plan, base: str) -> str:
@@ -242,7 +240,11 @@ def _granted(tree: Tree, plan: Plan, config: Mapping[str, Secret], commit: str) 
     text = tree.text(plan.dockerfile)
     granted = wishes.granted(text, config)
     version = {VERSION: commit} if wishes.names_argument(text, VERSION) else {}
-    return replace(granted, arguments=version | granted.arguments)
+    return replace(
+        granted,
+        arguments=version | granted.arguments | plan.arguments,
+        target=granted.target or plan.target,
+    )
 
 
 def _with_own_syntax(wanted: Order, error: BuildFailed) -> Order:
@@ -253,14 +255,14 @@ def _with_own_syntax(wanted: Order, error: BuildFailed) -> Order:
     return wanted.without_syntax()
 
 
-def _image(found: dict[str, Any], plan: Plan, health: str | None) -> Image:
+def _image(found: dict[str, Any], plan: Plan) -> Image:
     processes = {ProcessType(name): command for name, command in plan.processes.items()}
     labels = (found.get("Config") or {}).get("Labels") or {}
     release = processes.pop(ProcessType("release"), None)
     return Image(
         ref=ImageRef(found["Id"]),
         processes=processes,
-        health_path=health or labels.get("empire.health"),
+        health_path=plan.life.health_path or labels.get("empire.health"),
         release_command=release,
         size_bytes=found["Size"],
         buildpack=plan.buildpack,

@@ -1,22 +1,32 @@
-"""Which buildpack an app gets: the first that recognises it. A new language is a file and a line."""
+"""Which buildpack an app gets: the first that recognises it. A new language is a file and a line.
 
+What the app's files say of the build in other platforms' formats comes on top of its plan.
+"""
+
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from buildpacks import (
+    app_json,
     dockerfile_app,
     errors,
     golang,
+    heroku_yml,
     java,
+    listed,
     node,
     php,
     procfile_app,
+    project_toml,
     python,
     ruby,
     static,
 )
+from buildpacks.ignore import Ignored
 from buildpacks.plan import Plan
 from buildpacks.stack_facts import Stack
 from buildpacks.tree import Tree
+from buildpacks.values import Value
 
 
 class Buildpack(Protocol):
@@ -31,22 +41,123 @@ class Buildpack(Protocol):
         ...
 
 
-BUILDPACKS: tuple[Buildpack, ...] = (
-    dockerfile_app,
-    ruby,
-    golang,
-    java,
-    php,
-    python,
-    node,
-    static,
-    procfile_app,
-)
+LANGUAGES: dict[str, Buildpack] = {
+    "ruby": ruby,
+    "golang": golang,
+    "java": java,
+    "php": php,
+    "python": python,
+    "node": node,
+    "static": static,
+    "procfile_app": procfile_app,
+}
+OWN: tuple[Buildpack, ...] = (heroku_yml, dockerfile_app)
+"""Apps that bring a Dockerfile."""
 
 
-def detect(tree: Tree) -> Buildpack:
-    """Return the buildpack for the app; raises BuildFailed when none fits."""
-    for buildpack in BUILDPACKS:
-        if buildpack.recognises(tree):
-            return buildpack
-    raise errors.nothing_recognised(sorted({path.partition("/")[0] for path in tree.entries}))
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """The buildpack for an app, and what its plan has to say of this choice."""
+
+    buildpack: Buildpack
+    notes: tuple[str, ...] = ()
+
+    @property
+    def needs_base(self) -> bool:
+        """Tell whether it builds on the server's base image."""
+        return self.buildpack not in OWN
+
+    def plan(self, tree: Tree, stack: Stack) -> Plan:
+        """Return the plan with what the app's files add; raises BuildFailed, InvalidInput."""
+        plan = self.buildpack.plan(_seen(tree) if self.needs_base else tree, stack)
+        plan = replace(plan, notes=(*self.notes, *plan.notes))
+        for add in (_with_heroku_yml, _with_app_json, _with_project_toml):
+            plan = add(plan, tree)
+        return plan
+
+
+def detect(tree: Tree) -> Detected:
+    """Return the buildpack for the app; raises BuildFailed, InvalidInput when none fits.
+
+    heroku.yml comes first, then what project.toml or app.json lists, then the app's own files.
+    """
+    if heroku_yml.recognises(tree):
+        return Detected(heroku_yml)
+    if asked := listed.chosen(_listed(tree)):
+        return _asked(tree, *asked)
+    if dockerfile_app.recognises(tree):
+        return Detected(dockerfile_app)
+    seen = _seen(tree)
+    for buildpack in LANGUAGES.values():
+        if buildpack.recognises(seen):
+            return Detected(buildpack)
+    raise errors.nothing_recognised(sorted({path.partition("/")[0] for path in seen.entries}))
+
+
+def _seen(tree: Tree) -> Tree:
+    """Return what project.toml lets buildpacks see."""
+    if project_toml.FILE not in tree:
+        return tree
+    return tree.without(Ignored(project_toml.read(tree.read(project_toml.FILE)).ignored))
+
+
+def _listed(tree: Tree) -> list[Value]:
+    """Return the buildpacks that the app names itself: project.toml's, else app.json's."""
+    if project_toml.FILE in tree:
+        named = project_toml.read(tree.read(project_toml.FILE)).buildpacks
+        if named:
+            return list(named)
+    return app_json.buildpacks(tree.read(app_json.FILE)) if app_json.FILE in tree else []
+
+
+def _asked(tree: Tree, module: str, name: Value) -> Detected:
+    buildpack = LANGUAGES[module]
+    if not buildpack.recognises(_seen(tree)):
+        raise errors.not_of_this_kind(name.where, name.text())
+    note = f"{name.file} asks for {name.text()}"
+    unread = " (the Dockerfile is not used)" if dockerfile_app.recognises(tree) else ""
+    return Detected(buildpack, (note + unread,))
+
+
+def _with_heroku_yml(plan: Plan, tree: Tree) -> Plan:
+    if heroku_yml.FILE not in tree:
+        return plan
+    setup = heroku_yml.setup(tree)
+    life = replace(plan.life, offered=setup.offered)
+    return replace(plan, life=life, warnings=(*plan.warnings, *setup.warnings))
+
+
+def _with_app_json(plan: Plan, tree: Tree) -> Plan:
+    if app_json.FILE not in tree:
+        return plan
+    found = app_json.read(tree.read(app_json.FILE))
+    offered = tuple(dict.fromkeys((*plan.life.offered, *found.life.offered)))
+    warnings = [
+        f"{app_json.FILE}'s formation names {type_}, and the app has no such process."
+        for type_ in found.life.formation
+        if type_ not in plan.processes
+    ]
+    return replace(
+        plan,
+        life=replace(found.life, offered=offered),
+        notes=(*plan.notes, *found.notes),
+        warnings=(*plan.warnings, *found.warnings, *warnings),
+    )
+
+
+def _with_project_toml(plan: Plan, tree: Tree) -> Plan:
+    if project_toml.FILE not in tree:
+        return plan
+    found = project_toml.read(tree.read(project_toml.FILE))
+    if plan.dockerfile:
+        unread = (
+            f"{project_toml.FILE} is for buildpacks; the Dockerfile's build does not read it.",
+        )
+        return replace(plan, warnings=(*plan.warnings, *(unread if found.is_of_build else ())))
+    return replace(
+        plan,
+        wished_env=found.env,
+        ignored=found.ignored,
+        notes=(*plan.notes, *found.notes),
+        warnings=(*plan.warnings, *found.warnings),
+    )

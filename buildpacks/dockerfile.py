@@ -5,6 +5,7 @@ The context that belongs to it has the app's files under `app/`, ours under `emp
 
 import hmac
 import json
+import re
 from dataclasses import dataclass
 
 from buildpacks import apt
@@ -75,6 +76,7 @@ def _build_stage(plan: Plan, workshop: Workshop) -> list[str]:
         return []
     lines = [f"FROM {workshop.bench or workshop.base} AS build", "WORKDIR /app"]
     lines += _env(plan.build_env)
+    lines += [f"ENV {name}={_quoted(value)}" for name, value in plan.wished_env.items()]
     lines += _trust(workshop)
     steps: tuple[Step, ...] = (*plan.tools, *plan.steps)
     return [*lines, *(_step(step, workshop) for step in steps), ""]
@@ -88,6 +90,8 @@ def _image_stage(plan: Plan, workshop: Workshop) -> list[str]:
     if plan.takes_code:
         lines += [f"COPY --chown={OWNER} {APP}/ /app/"]
     lines += [f"USER {OWNER}"]
+    if plan.finish:  # an ARG is in the environment of what follows, and in none of the image's
+        lines += [f"ARG {name}={_quoted(value)}" for name, value in plan.wished_env.items()]
     lines += [_step(run, workshop) for run in plan.finish]
     if command := plan.processes.get("web"):
         lines += ["CMD " + json.dumps(["/bin/sh", "-c", command], ensure_ascii=False)]
@@ -114,6 +118,11 @@ def _env(variables: dict[str, str]) -> list[str]:
         for name, value in sorted(variables.items())
     ]
     return ["ENV " + " \\\n    ".join(pairs)] if pairs else []
+
+
+def _quoted(value: str) -> str:
+    """Return the value as it stands in a Dockerfile without any of it being replaced."""
+    return '"' + re.sub(r'([\\"$])', r"\\\1", value) + '"'
 
 
 def _step(step: Step, workshop: Workshop) -> str:

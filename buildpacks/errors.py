@@ -33,6 +33,59 @@ def unreadable_file(path: str, why: str) -> InvalidInput:
     return InvalidInput(f"{path} cannot be read.", why=why)
 
 
+def wrong_value(where: str, name: str, why: str, fix: str = "") -> InvalidInput:
+    """A value in a file of the app is not what it has to be."""
+    what = f"{where}: {name} is wrong." if name else f"{where} cannot be read."
+    return InvalidInput(what, why=why, fix=fix)
+
+
+def unknown_buildpack(where: str, name: str, known: Sequence[str]) -> InvalidInput:
+    """The app names a buildpack that is none of ours."""
+    return InvalidInput(
+        f"{where}: there is no buildpack {shown(name, 200)} here.",
+        why=f"These can be had: {_either(known, 'and')}.",
+        fix="Name one of them, or none so that the app's files decide; or bring a Dockerfile.",
+    )
+
+
+def several_buildpacks(where: str, name: str, last: str) -> InvalidInput:
+    """The app names buildpacks that no single one of ours stands for."""
+    return InvalidInput(
+        f"{where}: {name} cannot build together with {last}.",
+        why="Here one buildpack builds an app, and this one does not do the other's work.",
+        fix="Name one of them and commit what the other would make, or bring a Dockerfile.",
+    )
+
+
+def not_of_this_kind(where: str, name: str) -> BuildFailed:
+    """The app names a buildpack that does not know what to do with it."""
+    return BuildFailed(
+        f"{where}: {name} does not recognise this app.",
+        why="None of the files by which it knows its apps is in the top folder.",
+        fix="Name another buildpack, or none so that the app's files decide.",
+    )
+
+
+def no_recipe(where: str) -> InvalidInput:
+    """A heroku.yml does not say how to build."""
+    return InvalidInput(
+        f"{where}: no Dockerfile is named.",
+        why="A heroku.yml builds with Docker, and build.docker says with which Dockerfile.",
+        fix="Add build: docker: web: Dockerfile, or remove the file and use a Procfile.",
+    )
+
+
+def several_dockerfiles(where: str, built: dict[str, str]) -> InvalidInput:
+    """Processes of one app are built differently."""
+    told = ", ".join(f"{process} from {shown(path)}" for process, path in built.items())
+    return InvalidInput(
+        f"{where}: its processes are built differently: {told}.",
+        why="A release here is one image, which all its processes share.",
+        fix="Name one Dockerfile that holds what all of them need, and give each its command under "
+        "run; or make each an app of its own (the config var APP_ROOT names its folder).",
+    )
+
+
 def wrong_root(name: str, value: str, why: str) -> InvalidInput:
     """A folder of a larger repository was named that cannot be it."""
     return InvalidInput(

@@ -5,6 +5,7 @@ that matches a path or a folder above it decides, and `!` takes it back in.
 """
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 
@@ -43,6 +44,17 @@ def like_git(content: str) -> str:
     return "\n".join(
         line if "/" in line else f"**/{line}" for line in lines if line and line[0] != "!"
     )
+
+
+def of_patterns(patterns: Sequence[str]) -> str:
+    """Return git's patterns, `!` included, as a .dockerignore's."""
+    return "\n".join(_as_docker(pattern.strip()) for pattern in patterns if pattern.strip())
+
+
+def _as_docker(pattern: str) -> str:
+    mark = "!" if pattern.startswith("!") else ""
+    path = pattern.removeprefix("!").rstrip("/")
+    return mark + (path.removeprefix("/") if "/" in path else f"**/{path}")
 
 
 def _lines(content: str) -> list[str]:

@@ -135,11 +135,14 @@ def order(
 
 def left_out(tree: Tree, plan: Plan) -> Callable[[str], bool]:
     """Return what tells whether a path of the source stays out of the build."""
-    ignored = Ignored(_dockerignore(tree))
+    ignored = Ignored(_dockerignore(tree, plan.dockerfile or DOCKERFILE))
     if plan.dockerfile:
         return ignored
     slug = Ignored(like_git(tree.text(SLUGIGNORE)) if SLUGIGNORE in tree else "")
-    return lambda path: path.startswith(plan.left_out) or ignored(path) or slug(path)
+    wished = Ignored(plan.ignored)
+    return lambda path: (
+        path.startswith(plan.left_out) or ignored(path) or slug(path) or wished(path)
+    )
 
 
 def _version(source: Source, shop: Shop) -> dict[str, bytes]:
@@ -191,8 +194,8 @@ def _ours(plan: Plan, source: Source, shop: Shop) -> dict[str, bytes]:
     return {DOCKERFILE: render(plan, workshop).encode(), **files}
 
 
-def _dockerignore(tree: Tree) -> str:
-    for path in (f"{DOCKERFILE}.dockerignore", ".dockerignore"):
+def _dockerignore(tree: Tree, dockerfile: str) -> str:
+    for path in (f"{dockerfile}.dockerignore", ".dockerignore"):
         if path in tree:
             return tree.text(path)
     return ""

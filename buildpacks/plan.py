@@ -65,6 +65,30 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True)
+class Life:
+    """What an app's files say of its life beside the build.
+
+    `formation` is for the first version alone: process types with quantity (None: the default's)
+    and size (empty: the default). `postdeploy` is a command that runs once in the app's life.
+    Config vars are `required`, or `offered` where a file has a value for them.
+    """
+
+    health_path: str | None = None
+    formation: dict[str, tuple[int | None, str]] = field(default_factory=dict)
+    postdeploy: str = ""
+    required: tuple[str, ...] = ()
+    offered: tuple[str, ...] = ()
+
+    @property
+    def formation_told(self) -> str:
+        """The formation in words, such as web=2:1X."""
+        return ", ".join(
+            type_ + ("" if quantity is None else f"={quantity}") + (f":{size}" if size else "")
+            for type_, (quantity, size) in self.formation.items()
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """How to build one app on a base image: the server's own where `base` is None.
 
@@ -91,5 +115,15 @@ class Plan:
     workbench: Base | None = None
     left_out: tuple[str, ...] = ()
     takes_code: bool = True
+    wished_env: dict[str, str] = field(default_factory=dict)
+    """What the app adds to the environment of its build's steps; no part of the image's."""
+    ignored: str = ""
+    """What the app leaves out of its build, in the patterns of a .dockerignore."""
+    life: Life = Life()
     dockerfile: str | None = None
-    """The path of the app's own Dockerfile; then everything above but the processes is empty."""
+    """The path of the app's own Dockerfile; then everything above but processes and life is empty."""
+    context: str = ""
+    """The folder that the Dockerfile's build sees, where it is not the app's own."""
+    arguments: dict[str, str] = field(default_factory=dict)
+    target: str = ""
+    """The Dockerfile's stage to build, empty for its last one."""

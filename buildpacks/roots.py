@@ -2,7 +2,7 @@
 
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from buildpacks import errors
 from buildpacks.plan import Plan
@@ -17,6 +17,7 @@ class Roots:
 
     app: str = ""
     context: str = ""
+    is_context_named: bool = field(default=False, compare=False)
 
     @classmethod
     def of(cls, config: Mapping[str, Secret]) -> "Roots":
@@ -27,11 +28,18 @@ class Roots:
             raise errors.wrong_root(
                 CONTEXT, context, f"It has to be a folder above {APP} ({app or '.'}), or the same."
             )
-        return cls(app, context)
+        return cls(app, context, CONTEXT in config)
+
+    def context_of(self, plan: Plan) -> str:
+        """Return the folder that the plan's build sees: CONTEXT_ROOT, else what the plan wants."""
+        if self.is_context_named or not plan.context:
+            return self.context
+        return posixpath.join(self.app, plan.context)
 
     def seen(self, plan: Plan) -> Plan:
         """Return the plan as it is seen from the context; raises InvalidInput."""
-        if self.app == self.context:
+        folder = self.context_of(plan)
+        if self.app == folder:
             return plan
         if not plan.dockerfile:
             raise errors.wrong_root(
@@ -40,9 +48,8 @@ class Roots:
                 f"Only a Dockerfile sees more than the app; the {plan.buildpack} buildpack builds "
                 f"{self.app} alone.",
             )
-        return replace(plan, dockerfile=posixpath.relpath(
-            f"{self.app}/{plan.dockerfile}", self.context or "."
-        ))  # fmt: skip
+        dockerfile = posixpath.join(self.app, plan.dockerfile)
+        return replace(plan, dockerfile=posixpath.relpath(dockerfile, folder or "."))
 
 
 def _path(name: str, config: Mapping[str, Secret]) -> str:

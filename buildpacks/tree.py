@@ -1,7 +1,8 @@
 """The files of one commit, read from git's objects; nothing is ever checked out."""
 
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -62,6 +63,12 @@ class Tree:
     def has_folder(self, path: str) -> bool:
         """Tell whether any file lies in the folder."""
         return any(name.startswith(f"{path}/") for name in self.entries)
+
+    def without(self, is_left_out: Callable[[str], bool]) -> Self:
+        """Return the same commit less these files; it can be read as long as this one."""
+        less = copy(self)
+        less.entries = {path: one for path, one in self.entries.items() if not is_left_out(path)}
+        return less
 
     def read(self, path: str) -> bytes:
         """Return the file's content, through symbolic links inside the tree."""

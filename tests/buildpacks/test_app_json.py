@@ -1,37 +1,79 @@
 """What app.json says."""
 
 import json
+from typing import Any
 
 import pytest
 
-from buildpacks.app_json import health_path, unset
+from buildpacks.app_json import buildpacks, read
 from empire.errors import InvalidInput
 
 
-def test_the_first_health_check_with_a_path_counts() -> None:
-    checks = {"web": [{"type": "startup"}, {"path": "/up"}, {"path": "/other"}]}
-    assert health_path(json.dumps({"healthchecks": checks}).encode()) == "/up"
-    assert health_path(b"{}") is None
+def app(**said: Any) -> bytes:
+    return json.dumps(said, indent=2).encode()
+
+
+def test_the_health_check_that_tells_of_a_start_counts() -> None:
+    checks = [{"type": "liveness", "path": "/alive"}, {"path": "/up"}, {"path": "/other"}]
+    assert read(app(healthchecks={"web": checks})).life.health_path == "/up"
+    assert read(b"{}").life.health_path is None
 
 
 @pytest.mark.parametrize(
-    "content", [b"{", b"[]", b'{"healthchecks": 1}', b'{"healthchecks": {"web": [{"path": "up"}]}}']
+    ("content", "what"),
+    [
+        (b"{", "app.json cannot be read"),
+        (b"[]", "app.json cannot be read"),
+        (b"\xff", "app.json cannot be read"),
+        (b" " * 300_000, "app.json cannot be read"),
+        (b"[" * 100_000, "app.json cannot be read"),
+        (b'{"healthchecks": 1}', "line 1: healthchecks is wrong"),
+        (app(healthchecks={"web": [{"path": "up"}]}), "line 5: healthchecks.web.path is wrong"),
+        (app(healthchecks={"web": [{}, {"path": 3}]}), "line 6: healthchecks.web.path is wrong"),
+        (app(healthchecks={"web": [{"path": "/", "type": "x"}]}), "healthchecks.web.type is wrong"),
+        (app(env=["A"]), "line 2: env is wrong"),
+        (app(formation={"a b": {}}), "line 3: formation.a b is wrong"),
+        (app(formation={"web": {"quantity": -1}}), "line 4: formation.web.quantity is wrong"),
+        (app(formation={"web": {"quantity": True}}), "line 4: formation.web.quantity is wrong"),
+        (app(formation={"web": {"size": "huge"}}), "line 4: formation.web.size is wrong"),
+        (app(scripts={"postdeploy": ["a"]}), "line 3: scripts.postdeploy is wrong"),
+        (app(scripts={"postdeploy": "a\0"}), "line 3: scripts.postdeploy is wrong"),
+    ],
 )
-def test_what_cannot_be_read_is_refused(content: bytes) -> None:
-    with pytest.raises(InvalidInput, match=r"app\.json cannot be read"):
-        health_path(content)
+def test_what_cannot_be_read_is_refused_with_its_line(content: bytes, what: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        read(content)
+    assert what in refusal.value.what
 
 
-def test_config_vars_that_are_required_and_not_set_are_found() -> None:
+def test_config_vars_that_are_required_and_those_with_a_value_are_told() -> None:
     env = {
         "A": {"description": "needed"},
         "B": "a default",
         "C": {"required": False},
         "D": {"generator": "secret"},
-        "E": {},
-        "F": "",
+        "E": "",
     }
-    assert unset(json.dumps({"env": env}).encode(), {"E"}) == ["A", "F"]
-    assert unset(b"{}", {}) == []
-    with pytest.raises(InvalidInput, match=r"app\.json cannot be read"):
-        unset(b'{"env": ["A"]}', {})
+    life = read(app(env=env)).life
+    assert (life.required, life.offered) == (("A", "E"), ("B", "D"))
+
+
+def test_a_script_may_have_a_size() -> None:
+    script = {"command": " rake db:seed ", "size": "eco"}
+    assert read(app(scripts={"postdeploy": script})).life.postdeploy == "rake db:seed"
+
+
+def test_a_formation_may_leave_either_out() -> None:
+    life = read(app(formation={"web": {"size": "performance-l"}, "a": {"quantity": 0}})).life
+    assert life.formation == {"web": (None, "PX"), "a": (0, "")}
+    assert life.formation_told == "web:PX, a=0"
+
+
+def test_the_buildpacks_are_told_in_their_order() -> None:
+    listed = [{"url": "heroku/nodejs"}, "https://example.com/own.git"]
+    found = buildpacks(app(buildpacks=listed))
+    assert [one.text() for one in found] == ["heroku/nodejs", "https://example.com/own.git"]
+    assert [one.where for one in found] == ["app.json, line 4", "app.json, line 6"]
+    assert buildpacks(b"{}") == []
+    with pytest.raises(InvalidInput, match=r"line 2: buildpacks is wrong"):
+        buildpacks(app(buildpacks="heroku/ruby"))

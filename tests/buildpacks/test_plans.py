@@ -12,7 +12,7 @@ import pytest
 
 from buildpacks.detect import detect
 from buildpacks.dockerfile import Workshop, render
-from buildpacks.plan import Plan
+from buildpacks.plan import Life, Plan
 from buildpacks.stack_facts import Stack
 from buildpacks.tree import Tree
 from empire.errors import EmpireError
@@ -47,8 +47,17 @@ def _shown(plan: Plan) -> str:
         for base in (plan.base, plan.workbench)
         if base
     ]
+    lines += _of_dockerfile(plan) if plan.dockerfile else []
+    lines += [f"left out: {line}" for line in plan.ignored.splitlines()]
+    lines += [f"life: {plan.life}"] if plan.life != Life() else []
     if not plan.dockerfile:
         base = plan.base.image if plan.base else "empire/python:3"
         bench = plan.workbench.image if plan.workbench else ""
         lines += ["", render(plan, Workshop(base, bench=bench)).rstrip()]
     return "\n".join(lines) + "\n"
+
+
+def _of_dockerfile(plan: Plan) -> list[str]:
+    told = {"dockerfile": plan.dockerfile, "target": plan.target, "context": plan.context}
+    lines = [f"{name}: {text}" for name, text in told.items() if text]
+    return lines + [f"argument {name}: {json.dumps(text)}" for name, text in plan.arguments.items()]

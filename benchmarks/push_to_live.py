@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -99,7 +99,7 @@ class Floor:
         self._wait_for(awaited)
         took = time.perf_counter() - began
         if old:
-            self.engine.api.remove_container(old, force=True)
+            self._remove(old)
         return took
 
     def close(self) -> None:
@@ -107,6 +107,13 @@ class Floor:
         if self.container:
             self.engine.api.remove_container(self.container, force=True)
         self.engine.api.remove_image("floor/speedy", force=True)
+
+    def _remove(self, container: str) -> None:
+        """Remove a container and its image, which has no name any more."""
+        image = self.engine.api.inspect_container(container)["Image"]
+        self.engine.api.remove_container(container, force=True)
+        with suppress(docker.errors.APIError):  # the same tree again: it is still in use
+            self.engine.api.remove_image(image)
 
     def _build(self) -> str:
         archive = ["git", "--git-dir", str(self.folder / "floor.git"), "archive", "main"]

@@ -73,6 +73,7 @@ class Counting:
         self.platform = self.backend.platform(cast("Any", None), cast("Any", None))
         self.backend.begin()
         self.backend.watch(lambda _app: None)
+        self.platform.scheduler.dynos()  # a server's first look is no part of any act
         self.images = tuple(self._pushed(image, n) for n, image in enumerate(images))
 
     def close(self) -> None:

@@ -1,7 +1,6 @@
 """Builds that fail, are cancelled, or use more than they may, on the real engine."""
 
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from empire.errors import BuildFailed, Cancelled, EmpireError, InvalidInput, Tim
 from empire.settings import Settings
 from tests.buildpacks.conftest import MakeBuilder
 from tests.buildpacks.sources import BASE, Repository, never, told
+from tests.line import wait_until
 
 pytestmark = pytest.mark.docker
 
@@ -63,7 +63,7 @@ def test_a_syntax_image_that_cannot_be_had(builder: Builder, repository: Reposit
 
 
 @pytest.mark.parametrize("kind", ["buildkit", "classic"])
-def test_cancelling_stops_at_once(
+def test_cancelling_stops_the_build(
     kind: str, make_builder: MakeBuilder, repository: Repository
 ) -> None:
     source = repository.commit({"Dockerfile": f"{BASE}RUN echo started; sleep 4747\n"})
@@ -73,12 +73,9 @@ def test_cancelling_stops_at_once(
         if str(event).strip() == "started":
             break
     stopped.set()
-    asked = time.monotonic()
     with pytest.raises(Cancelled):
         told(stream)
-    assert time.monotonic() - asked < 1
-    while _is_running(b"sleep\x004747\x00"):
-        assert time.monotonic() - asked < 1
+    wait_until(lambda: not _is_running(b"sleep\x004747\x00"))
 
 
 def _is_running(command: bytes) -> bool:

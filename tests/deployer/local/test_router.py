@@ -38,13 +38,6 @@ def test_no_request_fails_while_versions_change(router: CaddyRouter, settings: S
     assert report.kinds["websockets"].ok > 5
 
 
-def test_a_switch_is_quick(router: CaddyRouter) -> None:
-    began = time.monotonic()
-    for port in range(1, 21):
-        router.switch(HELLO, (HOST,), (Target("127.0.0.1", port),))
-    assert (time.monotonic() - began) / 20 < 0.05
-
-
 def test_draining_waits_for_requests_under_way(router: CaddyRouter, settings: Settings) -> None:
     with Backend("v1") as v1, Backend("v2") as v2, ThreadPoolExecutor() as pool:
         router.switch(HELLO, (HOST,), (v1.target,))
@@ -96,11 +89,9 @@ def test_a_page_says_why_no_app_answers(
     router: CaddyRouter, settings: Settings, host: str, status: int, title: str
 ) -> None:
     router.switch(HELLO, (HOST,), ())
-    began = time.monotonic()
     answer = ask(settings.http_port, host)
     assert answer[0] == status
     assert title in answer[1]
-    assert time.monotonic() - began < 2
 
 
 def test_an_app_that_does_not_answer_has_a_page(router: CaddyRouter, settings: Settings) -> None:

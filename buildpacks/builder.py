@@ -26,6 +26,7 @@ from buildpacks.dispatch import Dispatch
 from buildpacks.engine import Engine
 from buildpacks.limits import Limits
 from buildpacks.order import Order, Shop, left_out, order, tag_of
+from buildpacks.origins import Policy
 from buildpacks.plan import Life, Plan
 from buildpacks.roots import Roots
 from buildpacks.stack_facts import Stack
@@ -91,6 +92,8 @@ class Builder:
             stack = self._stack(has_to_be_there=buildpack.needs_base)
             plan = buildpack.plan(tree, stack)
             granted = _granted(tree, plan, config, source.commit)
+            if plan.dockerfile:
+                self._policy(source).check(tree.text(plan.dockerfile), granted.arguments)
             if (folder := roots.context_of(plan)) != roots.app:
                 plan, tree = roots.seen(plan), opened.enter_context(Tree(source, folder))
             yield from introduction(plan, tree, self._settings.base_image)
@@ -163,6 +166,10 @@ class Builder:
         found = self._engine.image(tag_of(source, build, self._settings.instance))
         labels = ((found or {}).get("Config") or {}).get("Labels") or {}
         return found if labels.get("empire.commit") == source.commit else None
+
+    def _policy(self, source: Source) -> Policy:
+        syntaxes = frozenset(self._settings.build_syntax_images.split(","))
+        return Policy(source.app, self._settings.instance, self._engine.image, syntaxes)
 
     def _stack(self, *, has_to_be_there: bool) -> Stack:
         """Look at the base image; one that is not ours may be pulled by the engine later."""

@@ -124,6 +124,8 @@ class Settings(BaseSettings):
     """Mounted over the trust store of build steps, never copied into an image."""
     build_dockerfiles_trust: bool = False
     """Whether steps of apps' own Dockerfiles get the certificates and package indexes too."""
+    build_syntax_images: str = "docker/dockerfile,docker/dockerfile-upstream"
+    """The images that a `# syntax=` line may name, with commas between; they see all images."""
     build_http_proxy: str = ""
     """The proxy of build steps for http."""
     build_https_proxy: str = ""

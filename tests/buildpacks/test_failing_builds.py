@@ -54,7 +54,10 @@ def test_an_image_that_cannot_be_had(builder: Builder, repository: Repository) -
     assert "127.0.0.1:1" in failure.value.why
 
 
-def test_a_syntax_image_that_cannot_be_had(builder: Builder, repository: Repository) -> None:
+def test_a_syntax_image_that_cannot_be_had(
+    make_builder: MakeBuilder, repository: Repository
+) -> None:
+    builder = make_builder(build_syntax_images="127.0.0.1:1/nobody/dockerfile")
     syntax = "# syntax=127.0.0.1:1/nobody/dockerfile:1\n"
     source = repository.commit({"Dockerfile": f"{syntax}{BASE}RUN echo built\n"})
     story = told(builder.build(source, "1", never))

@@ -13,9 +13,11 @@ import structlog
 from buildpacks import (
     context,
     errors,
+    git_fetch,
     limits,
     metadata,
     stamps,
+    submodules,
     surroundings,
     wishes,
 )
@@ -24,6 +26,7 @@ from buildpacks.detect import detect
 from buildpacks.disk import disk_of
 from buildpacks.dispatch import Dispatch
 from buildpacks.engine import Engine
+from buildpacks.git_fetch import Fetches
 from buildpacks.limits import Limits
 from buildpacks.order import Order, Shop, left_out, order, tag_of
 from buildpacks.origins import Policy
@@ -87,6 +90,8 @@ class Builder:
         disk.refuse()
         watching = Watch(is_cancelled, self._settings.build_seconds, disk.begin().breach)
         with ExitStack() as opened, watching as watch:
+            fetches = Fetches(self._settings, source.app, watch.check)
+            source = yield from submodules.merged(source, roots, self._settings, fetches, opened)
             tree = opened.enter_context(Tree(source, roots.app))
             buildpack = detect(tree)
             stack = self._stack(has_to_be_there=buildpack.needs_base)
@@ -115,6 +120,7 @@ class Builder:
     def remove(self, app: AppName) -> None:
         """Forget what builds of the app noted for the next one."""
         stamps.forget(self._settings.home, app)
+        git_fetch.forget(self._settings.home, app)
 
     def limits_problem(self) -> str:
         """Return why builds run without memory and processor limits, empty when they have them."""
@@ -216,12 +222,21 @@ def introduction(plan: Plan, tree: Tree, base: str) -> Stream[None]:
     yield from map(Line, plan.notes)
     yield from map(events.Warning, plan.warnings)
     is_left_out = left_out(tree, plan)
-    if paths := [path for path in context.submodules(tree) if not is_left_out(path)]:
-        raise errors.submodules(_few(paths))
-    if paths := context.lfs_pointers(tree):
-        yield events.Warning(
-            f"Git LFS files arrive as pointers, without their content: {_few(paths)}"
-        )
+    if paths := [path for path in context.lfs_pointers(tree) if not is_left_out(path)]:
+        yield events.Warning(_pointers(paths))
+
+
+def _pointers(paths: list[str]) -> str:
+    are = (
+        "1 file is a Git LFS pointer"
+        if len(paths) == 1
+        else f"{len(paths)} files are Git LFS pointers"
+    )
+    return (
+        f"{are}: {_few(paths)}. Their contents are not in the push, so the app gets the pointers. "
+        "Have the app fetch the contents from elsewhere, or take them out of LFS: "
+        f'git lfs migrate export --include="{paths[0]}"'
+    )
 
 
 def _unset(life: Life, config: Mapping[str, Secret]) -> Stream[None]:

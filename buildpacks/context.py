@@ -13,6 +13,7 @@ from buildpacks.tree import Entry, Tree
 BLOCK = 512
 LFS = b"version https://git-lfs.github.com/spec/"
 LFS_MAX_BYTES = 1024
+LFS_USUAL_BYTES = range(120, 145)  # the spec's line, a SHA-256, a size
 
 
 def stream(
@@ -46,17 +47,15 @@ def kept(tree: Tree, is_ignored: Callable[[str], bool]) -> list[Entry]:
     return [entry for entry in tree.entries.values() if not is_ignored(entry.path)]
 
 
-def submodules(tree: Tree) -> list[str]:
-    """Return the paths of submodules: git pushes their commit's name but not their files."""
-    return [entry.path for entry in tree.entries.values() if entry.is_submodule]
-
-
 def lfs_pointers(tree: Tree) -> list[str]:
-    """Return the files that are only pointers into Git LFS."""
+    """Return the files that are only pointers into Git LFS.
+
+    Where .gitattributes does not speak of LFS, only files as long as pointers usually are get read.
+    """
     attributes = [path for path in tree.entries if posixpath.basename(path) == ".gitattributes"]
-    if not any("filter=lfs" in tree.text(path) for path in attributes):
-        return []
-    small = [e for e in tree.entries.values() if 0 < e.size < LFS_MAX_BYTES and not e.is_link]
+    is_used = any("filter=lfs" in tree.text(path) for path in attributes)
+    sizes = range(1, LFS_MAX_BYTES) if is_used else LFS_USUAL_BYTES
+    small = [e for e in tree.entries.values() if e.size in sizes and not e.is_link]
     contents = tree.contents(small)
     return [e.path for e, text in zip(small, contents, strict=True) if text.startswith(LFS)]
 

@@ -95,15 +95,6 @@ def wrong_root(name: str, value: str, why: str) -> InvalidInput:
     )
 
 
-def submodules(paths: str) -> BuildFailed:
-    """The tree names commits of other repositories, whose files no push brings."""
-    return BuildFailed(
-        f"This commit has submodules, whose files are not part of a push: {paths}.",
-        fix="Commit the files themselves; or, if the app does without them, name the folders in "
-        ".slugignore (with a Dockerfile: in .dockerignore).",
-    )
-
-
 def no_folder(path: str) -> InvalidInput:
     """What should be built is not there."""
     return InvalidInput(f"There is no folder {shown(path)}.")

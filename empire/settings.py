@@ -136,6 +136,12 @@ class Settings(BaseSettings):
     """The Python package index of build steps; empty means the public one."""
     build_npm_registry: str = ""
     """The npm registry of build steps; empty means the public one."""
+    build_git_hosts: str = "*"
+    """Where submodules and buildpacks may come from, with commas between: hosts, asked over https; `http://HOST:PORT` without TLS; `*` is any host but this machine."""
+    build_git_seconds: PositiveFloat = 120
+    """How long fetching one of them may take."""
+    build_git_max_mib: PositiveInt = 512
+    """How large one of them may be."""
     base_image: str = "empire/python:3"
     """The image that builtin buildpacks build on; `scripts/up` makes it where it is missing."""
     debian_mirror: str = ""

@@ -285,4 +285,6 @@ def unknown_ref_failure(detail: str) -> EmpireError:
 
 def submodule(path: str) -> Warning:
     """Say that a submodule's files are not there."""
-    return Warning(f"{shown(path)} is a submodule: its files are not part of the push.")
+    return Warning(
+        f"{shown(path)} is a submodule: a push has no files of it, the build fetches them."
+    )

@@ -239,7 +239,22 @@ def test_lfs_pointers_are_told(builder: Builder, repository: Repository) -> None
         repository.git("-C", str(repository.folder), "-c", "filter.lfs.clean=cat", "add", name)
     repository.git("-C", str(repository.folder), "commit", "-qm", "film")
     story = told(builder.build(repository.source(), "1", never))
-    assert "as pointers, without their content: film.mp4" in story.text
+    assert "1 file is a Git LFS pointer: film.mp4. Their contents are not in the push" in story.text
+
+
+def test_lfs_pointers_are_told_without_gitattributes(
+    builder: Builder, repository: Repository
+) -> None:
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize {{}}\n"
+    files: dict[str, File] = {f"{n}.mp4": pointer.format(n) for n in range(7)}
+    ignored = {".dockerignore": "left-out\n", "left-out": pointer.format(9)}
+    story = told(
+        builder.build(repository.commit({"Dockerfile": BASE, **files, **ignored}), "1", never)
+    )
+    assert (
+        "7 files are Git LFS pointers: 0.mp4, 1.mp4, 2.mp4, 3.mp4, 4.mp4 and 2 more" in story.text
+    )
+    assert "git lfs migrate export" in story.text
 
 
 def test_the_same_attempt_again_uses_what_is_there(

@@ -147,7 +147,7 @@ def test_submodules_are_told_of(world: World, ann: Person, work: Path) -> None:
     tree = tree_of(work, ("file", b"a", EMPTY_BLOB), ("module", b"lib", b"\1" * 20))
     done = push_tree(world, ann, work, tree)
     assert done.code == 0
-    assert "remote:  !     'lib' is a submodule" in done.err
+    assert "remote:  !     'lib' is a submodule: a push has no files" in done.err
 
 
 def test_a_commit_without_files(world: World, ann: Person, work: Path) -> None:

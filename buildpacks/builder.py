@@ -288,4 +288,6 @@ def _image(found: dict[str, Any], plan: Plan) -> Image:
         release_command=release,
         size_bytes=found["Size"],
         buildpack=plan.buildpack,
+        formation={ProcessType(type_): wish for type_, wish in plan.life.formation.items()},
+        postdeploy=plan.life.postdeploy,
     )

@@ -37,6 +37,8 @@ class Build(SQLModel, table=True):
     release_command: str | None = None
     size_bytes: int = 0
     buildpack: str = ""
+    formation: dict[str, list[int | str | None]] = Field(default_factory=dict, sa_type=JSON)
+    postdeploy: str = ""
     release_id: str | None = None
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
@@ -51,6 +53,8 @@ def succeed(session: Session, build: Build, image: Image) -> None:
     build.release_command = image.release_command
     build.size_bytes = image.size_bytes
     build.buildpack = image.buildpack
+    build.formation = {str(type_): list(wish) for type_, wish in image.formation.items()}
+    build.postdeploy = image.postdeploy
     _touch(session, build)
 
 
@@ -71,6 +75,8 @@ def image_of(build: Build) -> Image:
         release_command=build.release_command,
         size_bytes=build.size_bytes,
         buildpack=build.buildpack,
+        formation=dict(map(_wish, build.formation.items())),
+        postdeploy=build.postdeploy,
     )
 
 
@@ -96,6 +102,11 @@ def find(session: Session, app_id: str, build_id: str) -> Build:
     if build is None or build.app_id != app_id:
         raise NotFound(f"There is no build {build_id!r}.", fix="`empire deploys` lists them.")
     return build
+
+
+def _wish(row: tuple[str, list[int | str | None]]) -> tuple[ProcessType, tuple[int | None, str]]:
+    type_, (quantity, size) = row
+    return ProcessType(type_), (None if quantity is None else int(quantity), str(size))
 
 
 def _touch(session: Session, build: Build) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import JSON
@@ -119,6 +120,56 @@ def extended(
             session.add(known[type_])
     session.flush()
     return known
+
+
+Wishes = Mapping[ProcessType, tuple[int | None, str]]
+"""Quantity (None: the default) and size (empty: the default) by process type."""
+
+
+def begun(
+    session: Session, app_id: str, types: list[ProcessType], wishes: Wishes
+) -> dict[ProcessType, Formation]:
+    """Return the formation of an app of which nothing ran yet: as its files wish, else the default.
+
+    Raises InvalidInput for a wish that does not fit on this server.
+    """
+    for row in of(session, app_id).values():  # of a first version that failed
+        session.delete(row)
+    session.flush()
+    rows = extended(session, app_id, types)
+    for type_ in rows.keys() & wishes.keys():
+        quantity, size = wishes[type_]
+        if quantity is not None:
+            rows[type_].quantity = _fitting_quantity(session, type_, quantity)
+        rows[type_].size = fitting_size(session, size) if size else rows[type_].size
+        session.add(rows[type_])
+    session.flush()
+    return rows
+
+
+def fitting_size(session: Session, name: str) -> str:
+    """Return the size's name; raises InvalidInput where it is none, or too large for this server."""
+    size = size_of(name)
+    largest = store_of(session).settings.dyno_memory_max_mib
+    if size.memory_mib > largest:
+        fitting = [one.name for one in SIZES.values() if one.memory_mib <= largest]
+        raise InvalidInput(
+            f"A dyno of size {size.name} does not fit on this server.",
+            why=f"It has {size.memory_mib} MiB of memory; a dyno may have {largest} MiB.",
+            fix=f"Choose {', '.join([*fitting, 'or CPU:MEMORY such as 512:1gb'])}.",
+        )
+    return size.name
+
+
+def _fitting_quantity(session: Session, type_: ProcessType, quantity: int) -> int:
+    largest = store_of(session).settings.dynos_max
+    if quantity > largest:
+        raise InvalidInput(
+            f"{type_} cannot have {quantity} dynos, as app.json asks.",
+            why=f"A process type may have 0 to {largest}.",
+            fix="Ask for fewer; the operator sets the limit: EMPIRE_DYNOS_MAX.",
+        )
+    return quantity
 
 
 def size_of(name: str) -> Size:

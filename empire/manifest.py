@@ -27,7 +27,8 @@ class Image:
     """A built image: its id, its process types with their commands, and where it listens.
 
     An empty command means the image's own default. `health_path` is None when nothing is known.
-    `exposed` is the port that the image says it listens on, when it says one.
+    Of the app's first version `formation` is the wish for quantity (None: the default) and size
+    (empty: the default), and `postdeploy` a command of its release phase.
     """
 
     ref: ImageRef
@@ -36,6 +37,8 @@ class Image:
     release_command: str | None = None
     size_bytes: int = 0
     buildpack: str = ""
+    formation: dict[ProcessType, tuple[int | None, str]] = field(default_factory=dict)
+    postdeploy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from sqlmodel import Session
 from empire import formation, releases
 from empire.actors import Actor, record
 from empire.apps import App
+from empire.builds import Build
 from empire.deployments import Deployment
 from empire.errors import Conflict, InvalidInput
 from empire.manifest import OneOff
@@ -65,10 +66,18 @@ def ordered(session: Session, app: App, wish: Wish, taken: Collection[str], *, b
 
 
 def of_release_phase(session: Session, app: App, deployment: Deployment) -> OneOff | None:
-    """Return the one-off that the Procfile's `release:` asks for; None where it asks for none."""
+    """Return the one-off that the Procfile's `release:` asks for; None where it asks for none.
+
+    With the first version that can run comes what app.json wants to run once, `postdeploy`.
+    """
     release = releases.find(session, app.id, str(deployment.version))
     settings = store_of(session).settings
-    if not release.release_command or release.image is None:
+    commands = [release.release_command or ""]
+    if not releases.has_run(session, app.id):
+        build = session.get(Build, deployment.id)
+        commands.append(build.postdeploy if build else "")
+    command = _together([one for one in commands if one])
+    if not command or release.image is None:
         return None
     return OneOff(
         app=app.handle,
@@ -76,12 +85,17 @@ def of_release_phase(session: Session, app: App, deployment: Deployment) -> OneO
         name=name_of_release_phase(deployment),
         version=release.version,
         image=ImageRef(release.image),
-        command=release.release_command,
+        command=command,
         size=formation.size_of(settings.default_size),
         env=releases.config_of(session, release),
         placement=app.placement,
         seconds=settings.release_seconds,
     )
+
+
+def _together(commands: list[str]) -> str:
+    """Return one command that runs each after the other as long as they succeed."""
+    return commands[0] if len(commands) == 1 else " && ".join(f"( {one} )" for one in commands)
 
 
 def name_of_release_phase(deployment: Deployment) -> str:

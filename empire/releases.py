@@ -77,9 +77,16 @@ def begin(session: Session, app: "App", *, by: Actor) -> Release:
 def of_image(
     session: Session, app: "App", image: Image, description: str, commit: str, *, by: Actor
 ) -> Release:
-    """Return a new release of the image with the app's config and formation."""
+    """Return a new release of the image with the app's config and formation.
+
+    The first that can run has the formation that the app's files wish. Raises InvalidInput where
+    that does not fit on this server.
+    """
     release = _next(session, app, description, by)
-    formation.extended(session, app.id, list(image.processes))
+    if has_run(session, app.id):
+        formation.extended(session, app.id, list(image.processes))
+    else:
+        formation.begun(session, app.id, list(image.processes), image.formation)
     release.image = image.ref
     release.processes = {str(type_): line for type_, line in image.processes.items()}
     release.health_path = image.health_path
@@ -166,6 +173,12 @@ def current(session: Session, app_id: str) -> Release:
     """Return the newest release that succeeded: what runs."""
     query = select(Release).where(Release.app_id == app_id, Release.status == Status.SUCCEEDED)
     return session.exec(_last(query)).first() or _gone(app_id)
+
+
+def has_run(session: Session, app_id: str) -> bool:
+    """Tell whether any version of the app was live."""
+    query = select(Release).where(Release.app_id == app_id, Release.status == Status.SUCCEEDED)
+    return session.exec(query.where(col(Release.image).is_not(None)).limit(1)).first() is not None
 
 
 def config_of(session: Session, release: Release) -> dict[str, Secret]:

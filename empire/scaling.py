@@ -60,7 +60,7 @@ def scale(session: Session, app: App, wishes: Sequence[Wish], *, by: Actor) -> D
         if wish.quantity is not None:
             quantity = _quantity(session, type_, quantity, wish.quantity)
         if wish.size is not None:
-            size = _size(session, wish.size)
+            size = formation.fitting_size(session, wish.size)
         scales[type_] = (quantity, size)
     changed = {type_: wish for type_, wish in scales.items() if wish != known[ProcessType(type_)]}
     if not changed:
@@ -121,16 +121,3 @@ def _quantity(session: Session, type_: ProcessType, present: int, text: str) -> 
             fix="The operator sets the limit: EMPIRE_DYNOS_MAX." if quantity > 0 else "",
         )
     return quantity
-
-
-def _size(session: Session, name: str) -> str:
-    size = formation.size_of(name)
-    largest = store_of(session).settings.dyno_memory_max_mib
-    if size.memory_mib > largest:
-        fitting = [one.name for one in formation.SIZES.values() if one.memory_mib <= largest]
-        raise InvalidInput(
-            f"A dyno of size {size.name} does not fit on this server.",
-            why=f"It has {size.memory_mib} MiB of memory; a dyno may have {largest} MiB.",
-            fix=f"Choose {', '.join([*fitting, 'or CPU:MEMORY such as 512:1gb'])}.",
-        )
-    return size.name

@@ -89,6 +89,17 @@ def _shape(found: Plan, dockerfile: str) -> dict[str, Any]:
         "warnings": list(found.warnings),
         "processes": found.processes,
         "base": found.base.image if found.base else None,
+        "context": found.context,
+        "target": found.target,
+        "build_arguments": found.arguments,
+        "build_env": found.wished_env,
+        "health_path": found.life.health_path,
+        "formation": {
+            type_: {"quantity": quantity, "size": size}
+            for type_, (quantity, size) in found.life.formation.items()
+        },
+        "postdeploy": found.life.postdeploy,
+        "config_vars": {"required": found.life.required, "offered": found.life.offered},
         "dockerfile": dockerfile,
     }
 

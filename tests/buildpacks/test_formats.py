@@ -57,3 +57,37 @@ def test_submodules_are_refused_unless_they_are_left_out(
     repository.git("-C", str(repository.folder), "add", ".slugignore")
     repository.git("-C", str(repository.folder), "commit", "-qm", "left out")
     told(builder.build(repository.source(), "2", never))
+
+
+def test_a_project_descriptor_says_what_the_build_sees(
+    builder: Builder, repository: Repository
+) -> None:
+    variable = '[[build.env]]\nname = "MODE"\nvalue = "a $HOME \\"b\\""\n'
+    files = {
+        "project.toml": f'[build]\nexclude = ["docs/", "*.psd"]\n{variable}',
+        "manage.py": "import os\nopen('/app/mode', 'w').write(os.environ['MODE'])\n",
+        "app/settings.py": "STATIC_ROOT = 'static'\n",
+        "docs/a.md": "left out",
+        "art/b.psd": "left out",
+    }
+    image = told(builder.build(repository.commit(files), "1", never)).image.ref
+    listing = run(image, "sh", "-c", "cat mode; echo; env | grep MODE; find . -type f | sort")
+    assert listing == ('a $HOME "b"\n./app/settings.py\n./manage.py\n./mode\n./project.toml\n')
+
+
+def test_a_folder_above_may_be_the_context_of_heroku_yml(
+    builder: Builder, repository: Repository
+) -> None:
+    files = {
+        "apps/web/heroku.yml": "build:\n  docker:\n    web: docker/Dockerfile\n",
+        "apps/web/docker/Dockerfile": f"{BASE}COPY a /a\n",
+        "apps/web/docker/a": "beside the Dockerfile\n",
+        "a": "at the top\n",
+    }
+    source, config = repository.commit(files), {"APP_ROOT": Secret("apps/web")}
+    image = told(builder.build(source, "1", never, config)).image.ref
+    assert run(image, "cat", "/a") == "beside the Dockerfile\n"
+    image = told(
+        builder.build(source, "2", never, {**config, "CONTEXT_ROOT": Secret(".")})
+    ).image.ref
+    assert run(image, "cat", "/a") == "at the top\n"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from buildpacks.builder import Builder
+from empire.names import ProcessType
 from tests.buildpacks.sources import Repository, never, told
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -29,6 +30,7 @@ ANSWERS = {
     "node-vite": "<title>Vite</title>",
 }
 UP_SECONDS = 30
+OFFERED = "Not set, though the app's files have a value for them: GREETING"
 
 
 @pytest.mark.parametrize("name", ANSWERS)
@@ -40,11 +42,25 @@ def test_an_app_is_built_and_answers(name: str, builder: Builder, tmp_path: Path
     assert ANSWERS[name] in answer(story.image.ref, path)
 
 
-def answer(image: str, path: str = "/") -> str:
-    """Return what the image's web process says, run as a dyno is: as its user, with a PORT."""
+def test_heroku_yml_names_dockerfile_folder_arguments_and_commands(
+    builder: Builder, tmp_path: Path
+) -> None:
+    shutil.copytree(APPS / "heroku-yml", tmp_path / "app")
+    story = told(builder.build(Repository(tmp_path / "app").commit({}), "1", never))
+    image = story.image
+    assert image.processes["worker"] == "python3 -m http.server"
+    assert image.release_command == "echo migrated"
+    assert "-----> Building with Dockerfile" in story.text
+    assert OFFERED in story.text
+    assert answer(image.ref, command=image.processes[ProcessType("web")]) == "built sweet & sour\n"
+
+
+def answer(image: str, path: str = "/", command: str = "") -> str:
+    """Return what a web process says, run as a dyno is: as its user, with a PORT."""
+    words = ("sh", "-c", command) if command else ()
     container = docker(
         "run", "--detach", "--label", "empire.test=1", "--env", "PORT=5000",
-        "--publish", "127.0.0.1::5000", image,
+        "--publish", "127.0.0.1::5000", image, *words,
     )  # fmt: skip
     try:
         address = docker("port", container, "5000/tcp")

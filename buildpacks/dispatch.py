@@ -47,7 +47,7 @@ class Dispatch:
             return (yield from self._follow(order, self._limits(), order.context(tree)))
         offer = order.offer(tree, self._settings.home)
         shared = f"empire-{offer.stamps.lineage}"
-        with Session(self._engine, order.secrets, offer, shared) as session:
+        with Session(self._engine, order.secrets, offer, shared, order.keys) as session:
             about = {"version": "2", "session": session.id, "buildid": session.id}
             try:
                 synchronised = about | {"remote": "client-session"}
@@ -58,7 +58,7 @@ class Dispatch:
                 if session.has_synchronised or self._watch.verdict:
                     raise
                 log.warning("the engine does not synchronise files", why=str(error))
-        with Session(self._engine, order.secrets) as session:
+        with Session(self._engine, order.secrets, keys=order.keys) as session:
             about = {"version": "2", "session": session.id, "buildid": session.id}
             return (yield from self._follow(order, about, order.context(tree)))
 

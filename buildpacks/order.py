@@ -14,6 +14,7 @@ from buildpacks.folder import Folder, Item
 from buildpacks.ignore import Ignored, like_git
 from buildpacks.plan import Plan
 from buildpacks.rewrite import rewritten
+from buildpacks.ssh_agent import Key
 from buildpacks.tree import Tree
 from buildpacks.wishes import NOTHING, Granted
 from empire.manifest import Source
@@ -38,6 +39,7 @@ class Order:
     secrets: dict[str, bytes] = field(default_factory=dict)
     arguments: dict[str, str] = field(default_factory=dict)
     target: str = ""
+    keys: dict[str, Key] = field(default_factory=dict, repr=False)
 
     def context(self, tree: Tree) -> Iterator[bytes]:
         """Yield the build context as a tar stream."""
@@ -121,7 +123,7 @@ def order(
         dockerfile = tree.read(plan.dockerfile).decode("utf-8", "surrogateescape")
         text, secrets = _theirs(dockerfile, source, shop)
         first = {DOCKERFILE: text.encode("utf-8", "surrogateescape")}
-        about = (granted.secrets | secrets, granted.arguments, granted.target)
+        about = (granted.secrets | secrets, granted.arguments, granted.target, granted.keys)
         return Order(tag, labels, first, "", ignored, *about)
     return Order(
         tag,

@@ -1,6 +1,6 @@
 """What a Dockerfile may not do, in the words that its author reads."""
 
-from empire.errors import BuildFailed
+from empire.errors import BuildFailed, InvalidInput
 from empire.names import shown
 
 
@@ -36,3 +36,13 @@ def foreign_syntax(image: str) -> BuildFailed:
 def unclear_dockerfile(why: str) -> BuildFailed:
     """A Dockerfile is written so that engines may read it in several ways."""
     return BuildFailed("The Dockerfile cannot be read with certainty.", why=why)
+
+
+def unreadable_key(name: str) -> InvalidInput:
+    """A config var that should hold a deploy key holds none."""
+    return InvalidInput(
+        f"The config var {name} holds no private key that can be used.",
+        why="It has to be one of Ed25519, RSA or ECDSA, in OpenSSH's format or PEM, without a "
+        "passphrase.",
+        fix=f'ssh-keygen -t ed25519 -N "" -f key; empire config:set {name}="$(cat key)"',
+    )

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 import structlog
@@ -30,12 +30,21 @@ from h2.exceptions import H2Error
 from buildpacks import errors, protobuf
 from buildpacks.engine import Engine
 from buildpacks.filesync import DIFF_COPY, Offer, Sending, framed
+from buildpacks.ssh_agent import (
+    CHECK_AGENT,
+    DEFAULT_ID,
+    FORWARD_AGENT,
+    ID_HEADER,
+    Conversation,
+    Key,
+)
 from empire.errors import EmpireError
 
 HEALTH = "/grpc.health.v1.Health/Check"
 GET_SECRET = "/moby.buildkit.secrets.v1.Secrets/GetSecret"  # noqa: S105 - a method's name
 CREDENTIALS = "/moby.filesync.v1.Auth/Credentials"
 OK, NOT_FOUND, UNIMPLEMENTED = 0, 5, 12
+NO_KEYS: Mapping[str, Key] = MappingProxyType({})
 SERVING = protobuf.varint_field(1, 1)
 BURST = 1 << 18  # how much goes out before the engine is listened to again
 
@@ -47,7 +56,7 @@ class Call:
     """One request of the engine and how far its answer has gone out."""
 
     path: str
-    sending: Sending | None = None
+    sending: Sending | Conversation | None = None
     pieces: Iterator[bytes] = field(default_factory=lambda: iter(()))
     status: int = OK
     received: bytearray = field(default_factory=bytearray)
@@ -74,8 +83,11 @@ class Session:
         files: Mapping[str, bytes],
         offer: Offer | None = None,
         shared_key: str = "",
+        keys: Mapping[str, Key] = NO_KEYS,
     ) -> None:
-        """Open it with the secrets by their id and the folders on offer; raises Unavailable.
+        """Open it with secrets and SSH keys by their ids, and the folders on offer.
+
+        Raises Unavailable.
 
         Builds with the same shared key start from the files that the last one left on the engine.
         """
@@ -84,6 +96,7 @@ class Session:
         self.has_synchronised = False
         self._files = files
         self._offer = offer
+        self._keys = keys
         self._calls: dict[int, Call] = {}
         self._http = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
         self._sock = engine.connect()
@@ -162,10 +175,17 @@ class Session:
             found.setdefault(name, []).append(value)
         call = self._calls[stream] = Call(found[":path"][0])
         if call.path == DIFF_COPY and self._offer:
-            call.sending = self._offer.asked(found)
-            call.is_answered = True
-            call.status = OK if call.sending else NOT_FOUND
-            call.pieces = call.sending.pieces() if call.sending else iter(())
+            self._converse(call, self._offer.asked(found))
+        elif call.path == FORWARD_AGENT:
+            key = self._keys.get(found.get(ID_HEADER, [""])[0] or DEFAULT_ID)
+            self._converse(call, Conversation(key) if key else None)
+
+    def _converse(self, call: Call, sending: Sending | Conversation | None) -> None:
+        """Let an exchange of many messages begin."""
+        call.sending = sending
+        call.is_answered = True
+        call.status = OK if sending else NOT_FOUND
+        call.pieces = sending.pieces() if sending else iter(())
 
     def _hear(self, call: Call) -> None:
         if call.sending:
@@ -174,6 +194,8 @@ class Session:
 
     def _answer(self, call: Call) -> None:
         """Answer a request that is one message, now that it is complete."""
+        if isinstance(call.sending, Conversation):
+            call.sending.end()
         if call.is_answered:
             return
         call.status, reply = self._reply(call.path, next(call.messages(), b""))
@@ -186,6 +208,9 @@ class Session:
             return OK, SERVING
         if path == CREDENTIALS:
             return OK, b""
+        if path == CHECK_AGENT:
+            id_ = protobuf.Message.of(request).text(1) or DEFAULT_ID
+            return OK if id_ in self._keys else NOT_FOUND, b""
         if path != GET_SECRET:
             return UNIMPLEMENTED, b""
         content = self._files.get(protobuf.Message.of(request).text(1))
@@ -227,13 +252,13 @@ class Session:
 
     def _end(self, stream: int, call: Call) -> None:
         del self._calls[stream]
-        self.has_synchronised |= call.sending is not None
+        self.has_synchronised |= isinstance(call.sending, Sending)
         self._http.send_headers(stream, [("grpc-status", str(call.status))], end_stream=True)
 
 
 def _upgrade(sock: socket.socket, id_: str, shared_key: str, address: str) -> bytes:
     """Ask the engine to take us as a gRPC server; return what it said right after its consent."""
-    methods = (GET_SECRET, CREDENTIALS, DIFF_COPY)
+    methods = (GET_SECRET, CREDENTIALS, DIFF_COPY, CHECK_AGENT, FORWARD_AGENT)
     lines = [
         "POST /session HTTP/1.1",
         "Host: docker",

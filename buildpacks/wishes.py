@@ -8,9 +8,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from buildpacks.ssh_agent import DEFAULT_ID, Key
 from empire.secrets import Secret
 
 TARGET = "DOCKER_BUILD_TARGET"
+DEPLOY_KEY = "BUILD_SSH_KEY"
 INSTRUCTION = re.compile(r"[ \t]*([A-Za-z]+)[ \t]+(.*)", re.DOTALL)
 HEREDOC = re.compile(r"<<(-?)([\"']?)(\w+)\2")
 MOUNT = re.compile(r"--mount=(\S+)")
@@ -24,6 +26,7 @@ class Granted:
     arguments: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, bytes] = field(default_factory=dict, repr=False)
     target: str = ""
+    keys: dict[str, Key] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -35,7 +38,9 @@ def granted(dockerfile: str, config: Mapping[str, Secret]) -> Granted:
     """Return which of the config vars the Dockerfile names, and how it wants them."""
     named = [name for name in _arguments(dockerfile) if name in config]
     arguments = {name: config[name].reveal() for name in named}
-    asked = {id_: _var(id_, config) for id_ in _secrets(dockerfile)}
+    asked = {id_: _var(id_, config) for id_ in _mounted(dockerfile, "secret")}
+    wanted = {id_: _key_var(id_, config) for id_ in _mounted(dockerfile, "ssh")}
+    keys = {id_: Key.of(name, config[name].reveal()) for id_, name in wanted.items() if name}
     secrets = {
         id_: config[name].reveal().encode("utf-8", "surrogateescape")
         for id_, name in asked.items()
@@ -43,10 +48,14 @@ def granted(dockerfile: str, config: Mapping[str, Secret]) -> Granted:
     }
     notes = [f"Build arguments from config vars: {', '.join(arguments)}"] if arguments else []
     notes += [f"Secrets from config vars: {', '.join(secrets)}"] if secrets else []
+    notes += (
+        [f"SSH keys from config vars: {', '.join(filter(None, wanted.values()))}"] if keys else []
+    )
     warnings = [_kept(name) for name, value in arguments.items() if _is_secret(name, value)]
     warnings += [_unset(id_) for id_, name in asked.items() if not name]
+    warnings += [_keyless(id_) for id_, name in wanted.items() if not name]
     target = config[TARGET].reveal() if TARGET in config else ""
-    return Granted(arguments, secrets, target, tuple(notes), tuple(warnings))
+    return Granted(arguments, secrets, target, keys, tuple(notes), tuple(warnings))
 
 
 def has_mounts(dockerfile: str) -> bool:
@@ -84,13 +93,20 @@ def _arguments(dockerfile: str) -> Iterator[str]:
             yield from re.findall(r"(?:^|(?<=\s))([A-Za-z_]\w*)(?:=(?:\"[^\"]*\"|\S*))?", rest)
 
 
-def _secrets(dockerfile: str) -> Iterator[str]:
+def _mounted(dockerfile: str, kind: str) -> Iterator[str]:
+    """Yield the ids of what steps mount of a kind: secret or ssh."""
     for word, rest in instructions(dockerfile):
         for mount in MOUNT.findall(rest) if word == "RUN" else ():
             options = dict(part.partition("=")[::2] for part in mount.split(","))
             target = options.get("target") or options.get("dst") or options.get("destination", "")
-            if options.get("type") == "secret":
-                yield options.get("id") or target.rpartition("/")[2]
+            if options.get("type") == kind:
+                other = DEFAULT_ID if kind == "ssh" else target.rpartition("/")[2]
+                yield options.get("id") or other
+
+
+def _key_var(id_: str, config: Mapping[str, Secret]) -> str:
+    """Return the config var that holds the key of an ssh mount."""
+    return _var(DEPLOY_KEY if id_ == DEFAULT_ID else id_, config)
 
 
 def _var(id_: str, config: Mapping[str, Secret]) -> str:
@@ -112,3 +128,11 @@ def _kept(name: str) -> str:
 
 def _unset(id_: str) -> str:
     return f"The Dockerfile asks for the secret {id_}, and there is no config var of that name."
+
+
+def _keyless(id_: str) -> str:
+    name = DEPLOY_KEY if id_ == DEFAULT_ID else id_
+    return (
+        f"The Dockerfile asks for an SSH key, and there is no config var {name}: "
+        f'empire config:set {name}="$(cat PRIVATE_KEY_FILE)".'
+    )

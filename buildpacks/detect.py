@@ -82,7 +82,9 @@ def detect(tree: Tree) -> Detected:
     heroku.yml comes first, then what project.toml or app.json lists, then the app's own files.
     """
     if heroku_yml.recognises(tree):
-        return Detected(heroku_yml)
+        unused = app_json.FILE in tree and app_json.buildpacks(tree.read(app_json.FILE))
+        note = f"{app_json.FILE}'s buildpacks are not used: {heroku_yml.FILE} builds the app."
+        return Detected(heroku_yml, (note,) if unused else ())
     if asked := listed.chosen(_listed(tree)):
         return _asked(tree, *asked)
     if dockerfile_app.recognises(tree):

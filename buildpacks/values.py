@@ -45,7 +45,7 @@ class Value:
     def text(self) -> str:
         """Return a text that is not empty."""
         if not isinstance(self.plain, str) or not self.plain.strip():
-            raise self.wrong("It has to be a text.")
+            raise self.wrong("It is missing." if self.plain is None else "It has to be a text.")
         if "\0" in self.plain:
             raise self.wrong("It holds a NUL character.")
         return self.plain.strip()

@@ -25,9 +25,14 @@ def of_yaml(file: str, content: bytes) -> Value:
         raise errors.unreadable_file(file, _told(error)) from None
     except RecursionError:
         raise errors.unreadable_file(file, "It is nested too deeply.") from None
-    value = Value(file, plain, lambda way, _: reading.lines.get(way, 0))
+    value = Value(file, plain, lambda way, _: _line(reading.lines, way))
     value.items()
     return value
+
+
+def _line(lines: dict[Way, int], way: Way) -> int:
+    """Return the line of the value, or of what it is missing from."""
+    return next((lines[way[:end]] for end in range(len(way), 0, -1) if way[:end] in lines), 0)
 
 
 @dataclass

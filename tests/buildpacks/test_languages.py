@@ -48,7 +48,7 @@ def test_heroku_yml_names_dockerfile_folder_arguments_and_commands(
     shutil.copytree(APPS / "heroku-yml", tmp_path / "app")
     story = told(builder.build(Repository(tmp_path / "app").commit({}), "1", never))
     image = story.image
-    assert image.processes["worker"] == "python3 -m http.server"
+    assert image.processes[ProcessType("worker")] == "python3 -m http.server"
     assert image.release_command == "echo migrated"
     assert "-----> Building with Dockerfile" in story.text
     assert OFFERED in story.text

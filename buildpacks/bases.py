@@ -12,7 +12,7 @@ from buildpacks.dispatch import Dispatch
 from buildpacks.dockerfile import Secret, Workshop, render_base
 from buildpacks.engine import Engine
 from buildpacks.order import DOCKERFILE, Order, secret_files
-from buildpacks.plan import Base
+from buildpacks.plan import Base, Plan
 from buildpacks.stack_facts import PYTHON_OF_SUITE
 from buildpacks.tree import Tree
 from empire.events import Stage, Stream
@@ -38,8 +38,7 @@ class Bases:
         below = yield from self._below(base)
         if not (base.packages or base.fetches):
             return below
-        workshop = Workshop(below, tuple(self.secrets), has_mounts=self.has_mounts)
-        order = self._order(base, render_base(base, workshop))
+        order = self._order(base, render_base(base, self._workshop(below)))
         if self._is_there(order):
             return base.image
         with stack.alone(self.settings, dispatch.check):
@@ -48,13 +47,36 @@ class Bases:
                 yield from dispatch.send(order, tree)
         return base.image
 
+    def found_both(self, plan: Plan) -> tuple[str | None, str | None]:
+        """Return the tags of the plan's base and workbench (empty without one), None as `found`."""
+        return self.found(plan.base), self.found(plan.workbench) if plan.workbench else ""
+
+    def found(self, base: Base | None) -> str | None:
+        """Return the image's tag, None where it would have to be made."""
+        if base is None:
+            return self.settings.base_image
+        below = self._name_below(base)
+        if not self.engine.image(below):
+            return None
+        if not (base.packages or base.fetches):
+            return below
+        order = self._order(base, render_base(base, self._workshop(below)))
+        return base.image if self._is_there(order) else None
+
     def _below(self, base: Base) -> Stream[str]:
         """Return the image it stands on, which is made here when it is of another Debian release."""
+        image = self._name_below(base)
+        if image != self.settings.base_image:
+            yield from stack.ensure_suite(self.settings, image, base.suite)
+        return image
+
+    def _name_below(self, base: Base) -> str:
         if base.suite in {"", self.suite}:
             return self.settings.base_image
-        image = f"empire/python:{PYTHON_OF_SUITE[base.suite]}"
-        yield from stack.ensure_suite(self.settings, image, base.suite)
-        return image
+        return f"empire/python:{PYTHON_OF_SUITE[base.suite]}"
+
+    def _workshop(self, below: str) -> Workshop:
+        return Workshop(below, tuple(self.secrets), has_mounts=self.has_mounts)
 
     def _order(self, base: Base, dockerfile: str) -> Order:
         below = dockerfile.split("FROM ")[1].split()[0]

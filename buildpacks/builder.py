@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -13,13 +13,14 @@ import structlog
 from buildpacks import (
     context,
     errors,
+    generations,
     git_fetch,
+    likeness,
     limits,
     metadata,
     stamps,
     submodules,
     surroundings,
-    wishes,
 )
 from buildpacks.bases import Bases
 from buildpacks.detect import detect
@@ -27,42 +28,29 @@ from buildpacks.disk import disk_of
 from buildpacks.dispatch import Dispatch
 from buildpacks.engine import Engine
 from buildpacks.git_fetch import Fetches
+from buildpacks.job import Job, granted
 from buildpacks.limits import Limits
-from buildpacks.order import Order, Shop, left_out, order, tag_of
+from buildpacks.order import DOCKERFILE, Order, Shop, left_out, order, tag_of
 from buildpacks.origins import Policy
 from buildpacks.plan import Life, Plan
 from buildpacks.roots import Roots
 from buildpacks.stack_facts import Stack
 from buildpacks.tree import Tree
 from buildpacks.watch import Watch
-from buildpacks.wishes import Granted
 from empire import events
 from empire.errors import BuildFailed, EmpireError
 from empire.events import Line, Stage, Stream
 from empire.files import write_once
-from empire.manifest import Image, Source
-from empire.names import AppName, ImageRef, ProcessType
-from empire.platform import NOTHING, IsCancelled
+from empire.manifest import UNBUILT, Image, Source
+from empire.names import AppName
+from empire.platform import NOTHING, IsCancelled, Known, nothing_known
 from empire.secrets import Secret
 from empire.settings import Settings
 
 OURS = "empire/"
-VERSION = "SOURCE_VERSION"
 SHOWN = 5
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """All that is known of a build before it begins."""
-
-    tree: Tree
-    source: Source
-    build: str
-    plan: Plan
-    stack: Stack
-    granted: Granted
 
 
 class Builder:
@@ -78,6 +66,9 @@ class Builder:
         build: str,
         is_cancelled: IsCancelled,
         config: Mapping[str, Secret] = NOTHING,
+        known: Known = nothing_known,
+        *,
+        is_fresh: bool = False,
     ) -> Stream[Image]:
         """Yield the build's output and return the image.
 
@@ -85,42 +76,55 @@ class Builder:
         BuildFailed, InvalidInput, TimedOut, Cancelled, Unavailable.
         """
         started = time.monotonic()
-        roots = Roots.of(config)
         disk = disk_of(self._settings, self._facts)
         disk.refuse()
         watching = Watch(is_cancelled, self._settings.build_seconds, disk.begin().breach)
         with ExitStack() as opened, watching as watch:
-            fetches = Fetches(self._settings, source.app, watch.check)
-            source = yield from submodules.merged(source, roots, self._settings, fetches, opened)
-            tree = opened.enter_context(Tree(source, roots.app))
-            buildpack = detect(tree)
-            stack = self._stack(has_to_be_there=buildpack.needs_base)
-            plan = buildpack.plan(tree, stack)
-            granted = _granted(tree, plan, config, source.commit)
-            if plan.dockerfile:
-                self._policy(source).check(tree.text(plan.dockerfile), granted.arguments)
-            if (folder := roots.context_of(plan)) != roots.app:
-                plan, tree = roots.seen(plan), opened.enter_context(Tree(source, folder))
-            yield from introduction(plan, tree, self._settings.base_image)
-            yield from _unset(plan.life, config)
-            yield from map(Line, granted.notes)
-            yield from map(events.Warning, granted.warnings)
-            found = self._earlier(source, build)
-            summary = "made by an earlier attempt"
+            job = yield from self._job(source, build, config, opened, watch)
+            found, summary = self._earlier(source, build), "made by an earlier attempt"
+            dispatch = Dispatch(self._engine, self._settings, self._has_buildkit, watch)
+            if is_fresh and found is None:
+                generations.begin(self._settings.home, source.app, build)
+                yield Line("No cache is used (no-cache)")
+            wanted = yield from self._order(job, dispatch)
+            key = self._key(job, wanted)
+            if key and not is_fresh and (same := known(key)):
+                yield Stage(f"Nothing changed since {same[0]}: its image is used")
+                return job.reused(same[1])
             if found is None:
-                found, summary = yield from self._made(
-                    Job(tree, source, build, plan, stack, granted), watch
-                )
+                wanted = replace(wanted, is_fresh=is_fresh)
+                found, summary = yield from self._made(wanted, job.tree, dispatch, watch)
         yield Line(
             f"Built in {time.monotonic() - started:.1f} s: "
             f"{found['Size'] / 1e6:.0f} MB image, {summary}"
         )
-        return _image(found, plan)
+        return job.image(found, key)
+
+    def forecast(
+        self,
+        source: Source,
+        is_cancelled: IsCancelled,
+        config: Mapping[str, Secret] = NOTHING,
+        known: Known = nothing_known,
+    ) -> Stream[Image]:
+        """Yield what a build would do and return the image it would make; nothing is built."""
+        watching = Watch(is_cancelled, self._settings.build_seconds)
+        with ExitStack() as opened, watching as watch:
+            job = yield from self._job(source, "", config, opened, watch)
+            watch.check()
+            base, bench = self._bases(job).found_both(job.plan)
+            if base is None or bench is None:
+                yield Line("The images that it is built on would be made first")
+            elif (key := self._key(job, self._ordered(job, base, bench))) and (same := known(key)):
+                yield Stage(f"Nothing changed since {same[0]}: its image would be used")
+                return job.reused(same[1])
+            return job.image({"Id": UNBUILT, "Size": 0}, "")
 
     def remove(self, app: AppName) -> None:
         """Forget what builds of the app noted for the next one."""
         stamps.forget(self._settings.home, app)
         git_fetch.forget(self._settings.home, app)
+        generations.forget(self._settings.home, app)
 
     def limits_problem(self) -> str:
         """Return why builds run without memory and processor limits, empty when they have them."""
@@ -136,20 +140,78 @@ class Builder:
         )
         return limits.apply(allowed, self._facts)
 
-    def _made(self, job: Job, watch: Watch) -> Stream[tuple[dict[str, Any], str]]:
+    def _job(
+        self,
+        source: Source,
+        build: str,
+        config: Mapping[str, Secret],
+        opened: ExitStack,
+        watch: Watch,
+    ) -> Stream[Job]:
+        """Say what will be built and why, and return it."""
+        roots = Roots.of(config)
+        fetches = Fetches(self._settings, source.app, watch.check)
+        source = yield from submodules.merged(source, roots, self._settings, fetches, opened)
+        tree = opened.enter_context(Tree(source, roots.app))
+        buildpack = detect(tree)
+        stack = self._stack(has_to_be_there=buildpack.needs_base)
+        plan = buildpack.plan(tree, stack)
+        given = granted(tree, plan, config, source.commit)
+        if plan.dockerfile:
+            self._policy(source).check(tree.text(plan.dockerfile), given.arguments)
+        if (folder := roots.context_of(plan)) != roots.app:
+            plan, tree = roots.seen(plan), opened.enter_context(Tree(source, folder))
+        yield from introduction(plan, tree, self._settings.base_image)
+        yield from _unset(plan.life, config)
+        yield from map(Line, given.notes)
+        yield from map(events.Warning, given.warnings)
+        return Job(tree, source, build, plan, stack, given)
+
+    def _order(self, job: Job, dispatch: Dispatch) -> Stream[Order]:
+        """Return the order of the job; what it stands on is there then."""
+        bases, plan = self._bases(job), job.plan
+        base, bench = bases.found_both(plan)
+        if base is None or bench is None:
+            self._protect()
+            base = yield from bases.ensure(plan.base, job.tree, dispatch)
+            bench = ""
+            if plan.workbench:
+                bench = yield from bases.ensure(plan.workbench, job.tree, dispatch)
+        return self._ordered(job, base, bench)
+
+    def _ordered(self, job: Job, base: str, bench: str) -> Order:
+        generation = generations.of(self._settings.home, job.source.app)
+        shop = replace(self._shop, base=base, bench=bench, generation=generation)
+        return order(job.tree, job.source, job.build, job.plan, shop, job.granted)
+
+    def _bases(self, job: Job) -> Bases:
+        return Bases(
+            self._engine, self._settings, job.stack.suite, self._shop.secrets, self._has_buildkit
+        )
+
+    def _key(self, job: Job, wanted: Order) -> str:
+        """Return the build's key, empty where an image that it stands on cannot be told apart."""
+        dockerfile = wanted.first[DOCKERFILE].decode("utf-8", "surrogateescape")
+        names = likeness.images_of(dockerfile, wanted.arguments)
+        if names is None:
+            return ""
+        images = {name: (self._engine.image(name) or {}).get("Id", "") for name in names}
+        if not all(id_ or "@sha256:" in name for name, id_ in images.items()):
+            return ""
+        about = f"{job.plan.life.health_path} {self._has_buildkit}"
+        return likeness.key_of(wanted, job.tree, images, about, self._shop.cache_key)
+
+    def _protect(self) -> None:
+        """Put the limits on the engine's builds; where that cannot be done the log says why."""
         if problem := self.limits_problem():
             log.warning("build limits cannot be applied", why=problem)
         if not self._settings.metadata_reachable and (problem := metadata.block()):
             log.warning("metadata addresses cannot be blocked", why=problem)
-        dispatch = Dispatch(self._engine, self._settings, self._has_buildkit, watch)
-        bases = Bases(
-            self._engine, self._settings, job.stack.suite, self._shop.secrets, self._has_buildkit
-        )
-        tree, plan = job.tree, job.plan
-        base = yield from bases.ensure(plan.base, tree, dispatch)
-        bench = (yield from bases.ensure(plan.workbench, tree, dispatch)) if plan.workbench else ""
-        shop = replace(self._shop, base=base, bench=bench)
-        wanted = order(tree, job.source, job.build, plan, shop, job.granted)
+
+    def _made(
+        self, wanted: Order, tree: Tree, dispatch: Dispatch, watch: Watch
+    ) -> Stream[tuple[dict[str, Any], str]]:
+        self._protect()
         try:
             try:
                 image, summary = yield from dispatch.send(wanted, tree)
@@ -256,38 +318,9 @@ def _few(paths: list[str]) -> str:
     return ", ".join(paths[:SHOWN]) + more
 
 
-def _granted(tree: Tree, plan: Plan, config: Mapping[str, Secret], commit: str) -> Granted:
-    if not plan.dockerfile:
-        return wishes.NOTHING
-    text = tree.text(plan.dockerfile)
-    granted = wishes.granted(text, config)
-    version = {VERSION: commit} if wishes.names_argument(text, VERSION) else {}
-    return replace(
-        granted,
-        arguments=version | granted.arguments | plan.arguments,
-        target=granted.target or plan.target,
-    )
-
-
 def _with_own_syntax(wanted: Order, error: BuildFailed) -> Order:
     """Return the order without its syntax line if that was what failed; raises the error if not."""
     image = wanted.syntax
     if not image or image.partition(":")[0] not in f"{error.what} {error.why}":
         raise error
     return wanted.without_syntax()
-
-
-def _image(found: dict[str, Any], plan: Plan) -> Image:
-    processes = {ProcessType(name): command for name, command in plan.processes.items()}
-    labels = (found.get("Config") or {}).get("Labels") or {}
-    release = processes.pop(ProcessType("release"), None)
-    return Image(
-        ref=ImageRef(found["Id"]),
-        processes=processes,
-        health_path=plan.life.health_path or labels.get("empire.health"),
-        release_command=release,
-        size_bytes=found["Size"],
-        buildpack=plan.buildpack,
-        formation={ProcessType(type_): wish for type_, wish in plan.life.formation.items()},
-        postdeploy=plan.life.postdeploy,
-    )

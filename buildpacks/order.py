@@ -40,6 +40,7 @@ class Order:
     arguments: dict[str, str] = field(default_factory=dict)
     target: str = ""
     keys: dict[str, Key] = field(default_factory=dict, repr=False)
+    is_fresh: bool = False
 
     def context(self, tree: Tree) -> Iterator[bytes]:
         """Yield the build context as a tar stream."""
@@ -73,6 +74,7 @@ class Order:
             "labels": json.dumps(self.labels),
             "buildargs": json.dumps(arguments | self.arguments),
             "target": self.target,
+            "nocache": "1" if self.is_fresh else "",
             "rm": "1",
             "forcerm": "1",
         }
@@ -105,6 +107,8 @@ class Shop:
     bench: str = ""
     is_beside: bool = False
     """Whether the secrets go to steps of apps' own Dockerfiles too."""
+    generation: str = ""
+    """Which of the app's caches are used: those of another generation are not."""
 
 
 def order(
@@ -180,7 +184,8 @@ def _theirs(text: str, source: Source, shop: Shop) -> tuple[str, dict[str, bytes
 
 def _key_of(source: Source, shop: Shop) -> bytes:
     """Return the app's key for the names of its caches."""
-    return hmac.digest(shop.cache_key, source.app.encode(), "sha256")
+    name = f"{source.app} {shop.generation}".rstrip()
+    return hmac.digest(shop.cache_key, name.encode(), "sha256")
 
 
 def _ours(plan: Plan, source: Source, shop: Shop) -> dict[str, bytes]:

@@ -18,6 +18,7 @@ from empire import (
     releases,
     remains,
     routing,
+    unchanged,
 )
 from empire.apps import App
 from empire.builds import Build
@@ -34,7 +35,12 @@ def build(journey: Journey) -> Stream[None]:
         config = releases.config_of(session, releases.newest(session, journey.app.id))
         size_before = builds.newest_size(session, journey.app.id)
     image = yield from journey.platform.builder.build(
-        journey.source, journey.deployment.id, journey.is_cancelled, config
+        journey.source,
+        journey.deployment.id,
+        journey.is_cancelled,
+        config,
+        unchanged.known_to(journey.store, journey.platform, journey.app.id),
+        is_fresh=journey.deployment.is_fresh,
     )
     if told := _growth(image.size_bytes - size_before, size_before):
         yield Line(told)

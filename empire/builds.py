@@ -21,7 +21,10 @@ class BuildStatus(StrEnum):
 
 
 class Build(SQLModel, table=True):
-    """A build. Its id is its deployment's id, which is also the name of its output's journal."""
+    """A build. Its id is its deployment's id, which is also the name of its output's journal.
+
+    `key` stands for all that decides what the image has: equal keys, equal images.
+    """
 
     __tablename__ = "builds"
 
@@ -39,6 +42,7 @@ class Build(SQLModel, table=True):
     buildpack: str = ""
     formation: dict[str, list[int | str | None]] = Field(default_factory=dict, sa_type=JSON)
     postdeploy: str = ""
+    key: str = ""
     release_id: str | None = None
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
@@ -55,6 +59,7 @@ def succeed(session: Session, build: Build, image: Image) -> None:
     build.buildpack = image.buildpack
     build.formation = {str(type_): list(wish) for type_, wish in image.formation.items()}
     build.postdeploy = image.postdeploy
+    build.key = image.key
     _touch(session, build)
 
 
@@ -77,6 +82,7 @@ def image_of(build: Build) -> Image:
         buildpack=build.buildpack,
         formation=dict(map(_wish, build.formation.items())),
         postdeploy=build.postdeploy,
+        key=build.key,
     )
 
 
@@ -84,6 +90,14 @@ def of_app(session: Session, app_id: str) -> list[Build]:
     """Return the app's builds, newest first."""
     query = select(Build).where(Build.app_id == app_id)
     return list(session.exec(query.order_by(col(Build.created_at).desc())))
+
+
+def of_key(session: Session, app_id: str, key: str) -> list[Build]:
+    """Return the app's builds that made an image with this key, newest first."""
+    query = select(Build).where(
+        Build.app_id == app_id, Build.key == key, Build.status == BuildStatus.SUCCEEDED
+    )
+    return list(session.exec(query.order_by(col(Build.created_at).desc()))) if key else []
 
 
 def newest_size(session: Session, app_id: str) -> int:

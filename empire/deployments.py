@@ -67,6 +67,7 @@ MAKING_RELEASES = (Kind.PUSH, Kind.CONFIG, Kind.ROLLBACK)
 class Deployment(SQLModel, table=True):
     """One journey. `number` orders the line of the whole server and names the dynos it starts.
 
+    A fresh one builds without any cache.
     `owner` and `leased_until` (seconds since the epoch) say which worker carries it. `is_settled`
     turns true when nothing is left to clean up behind it.
     """
@@ -92,6 +93,7 @@ class Deployment(SQLModel, table=True):
     tree: str = ""
     subject: str = ""
     git_dir: str = ""
+    is_fresh: bool = False
     change: bytes | None = None
     version: int | None = None
     owner: str = ""

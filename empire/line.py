@@ -30,19 +30,20 @@ ENTRANCES = {
 
 
 def submit_push(
-    session: Session, app: App, *, source: Source, ref: str, by: Actor
+    session: Session, app: App, *, source: Source, ref: str, is_fresh: bool = False, by: Actor
 ) -> tuple[Deployment, bool]:
     """Return the deployment of a pushed commit, and whether it was under way already.
 
-    The same commit joins its own running deployment. A push that still waits for its turn is
+    The same commit joins its own running deployment, but a fresh one joins none that is not. A push that still waits for its turn is
     superseded by this one. Raises Conflict when the app is being destroyed.
     """
     app = _locked(session, app)
     moving = deployments.open_of(session, app.id)
     pushes = [d for d in moving if d.kind == Kind.PUSH and not d.is_cancelled]
-    if pushes and (pushes[-1].commit, pushes[-1].ref) == (source.commit, ref):
+    if pushes and _is_same(pushes[-1], source, ref, is_fresh=is_fresh):
         return pushes[-1], True
     deployment = _submitted(session, app, Kind.PUSH, by, ref=ref, source=source)
+    deployment.is_fresh = is_fresh
     for waiting in pushes:
         if waiting.step == Step.RECEIVED and not waiting.owner:
             _supersede(session, waiting, deployment)
@@ -165,6 +166,12 @@ def _submitted(
     session.flush()
     announce_work(session)
     return deployment
+
+
+def _is_same(moving: Deployment, source: Source, ref: str, *, is_fresh: bool) -> bool:
+    """Tell whether a deployment under way does all that a push of the source asks for."""
+    does_enough = moving.is_fresh or not is_fresh
+    return does_enough and (moving.commit, moving.ref) == (source.commit, ref)
 
 
 def _submitted_change(

@@ -29,6 +29,7 @@ class Image:
     An empty command means the image's own default. `health_path` is None when nothing is known.
     Of the app's first version `formation` is the wish for quantity (None: the default) and size
     (empty: the default), and `postdeploy` a command of its release phase.
+    Builds with equal keys make equal images; an empty key is equal to none.
     """
 
     ref: ImageRef
@@ -39,6 +40,11 @@ class Image:
     buildpack: str = ""
     formation: dict[ProcessType, tuple[int | None, str]] = field(default_factory=dict)
     postdeploy: str = ""
+    key: str = ""
+
+
+UNBUILT = ImageRef(f"sha256:{'0' * 64}")
+"""The name of an image that a build would make."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,14 @@ IsCancelled = Callable[[], bool]
 EVERYTHING = LogFilter()
 NOTHING: Mapping[str, Secret] = MappingProxyType({})
 
+Known = Callable[[str], tuple[str, Image] | None]
+"""Given a build's key, returns the image that an equal build made, if it is still there, and since
+which release nothing changed."""
+
+
+def nothing_known(key: str) -> None:
+    """Know no image of any key."""
+
 
 class Sources(Protocol):
     """Where pushed commits are kept: in quarantine until they are live, then in the app's repository.
@@ -46,12 +54,29 @@ class Builder(Protocol):
         build: str,
         is_cancelled: IsCancelled,
         config: Mapping[str, Secret] = NOTHING,
+        known: Known = nothing_known,
+        *,
+        is_fresh: bool = False,
     ) -> Stream[Image]:
         """Yield the build's output and return the image.
 
         Of the config vars a build sees those that the app names for it. `build` names this
         attempt; asked again with the same name after a crash, what the first attempt left behind
-        is cleaned up or used. Raises BuildFailed, TimedOut, Cancelled.
+        is cleaned up or used. What is known is not built again. A fresh build uses no cache and
+        nothing that is known. Raises BuildFailed, TimedOut, Cancelled.
+        """
+        ...
+
+    def forecast(
+        self,
+        source: Source,
+        is_cancelled: IsCancelled,
+        config: Mapping[str, Secret] = NOTHING,
+        known: Known = nothing_known,
+    ) -> Stream[Image]:
+        """Yield what a build would do and return the image it would make; nothing is built.
+
+        The image is the known one, or UNBUILT. Raises what `build` raises before it builds.
         """
         ...
 

@@ -14,9 +14,9 @@ from dataclasses import replace
 from empire.errors import Cancelled, StartFailed
 from empire.events import Line, Stage, Stream
 from empire.logs import LogFilter
-from empire.manifest import Dyno, Image, LogLine, Manifest, Process, Source, Target
+from empire.manifest import UNBUILT, Dyno, Image, LogLine, Manifest, Process, Source, Target
 from empire.names import AppName, Hostname, ImageRef, ProcessType
-from empire.platform import EVERYTHING, NOTHING, IsCancelled
+from empire.platform import EVERYTHING, NOTHING, IsCancelled, Known, nothing_known
 from empire.secrets import Secret
 from tests.fake_duplex import FakeDuplex, shell
 
@@ -96,13 +96,18 @@ class FakeSources(Scripted):
 
 
 class FakeBuilder(Scripted):
-    """A builder whose image is named by the source's tree; `image` is what else it says of it."""
+    """A builder whose image is named by the source's tree; `image` is what else it says of it.
+
+    With `has_keys` it knows equal trees again.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.image = Image(image_ref("nothing"), {ProcessType("web"): ""}, buildpack="Fake")
         self.output: list[str] = ["Step 1 of 1"]
         self.config: dict[str, Secret] = {}
+        self.has_keys = False
+        self.fresh: list[str] = []
 
     def build(
         self,
@@ -110,13 +115,37 @@ class FakeBuilder(Scripted):
         build: str,
         is_cancelled: IsCancelled,
         config: Mapping[str, Secret] = NOTHING,
+        known: Known = nothing_known,
+        *,
+        is_fresh: bool = False,
     ) -> Stream[Image]:
         self.config = dict(config)
+        key = f"key of {source.tree}" if self.has_keys else ""
         yield Stage(f"Building with {self.image.buildpack}")
+        if is_fresh:
+            self.fresh.append(build)
+        elif same := known(key):
+            yield Stage(f"Nothing changed since {same[0]}: its image is used")
+            return same[1]
         for text in self.output:
             yield Line(text)
         self._play("build", source, build, is_cancelled=is_cancelled)
-        return replace(self.image, ref=image_ref(source.tree))
+        return replace(self.image, ref=image_ref(source.tree), key=key)
+
+    def forecast(
+        self,
+        source: Source,
+        is_cancelled: IsCancelled,
+        config: Mapping[str, Secret] = NOTHING,
+        known: Known = nothing_known,
+    ) -> Stream[Image]:
+        self.config = dict(config)
+        yield Stage(f"Building with {self.image.buildpack}")
+        self._play("forecast", source, is_cancelled=is_cancelled)
+        if same := known(f"key of {source.tree}"):
+            yield Stage(f"Nothing changed since {same[0]}: its image would be used")
+            return same[1]
+        return replace(self.image, ref=UNBUILT)
 
     def remove(self, app: AppName) -> None:
         self._play("remove", app)

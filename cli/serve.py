@@ -76,7 +76,7 @@ def running(settings: Settings) -> Iterator[tuple[Store, Platform]]:
             Leftovers(store, platform),
             worker,
             ApiServer(settings, store, platform),
-            GitServer(settings, store, repositories),
+            GitServer(settings, store, repositories, platform),
         ):
             part.start()
             parts.callback(part.stop)

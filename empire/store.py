@@ -119,6 +119,13 @@ class Store:
         if session.info.get("has_work"):
             self.work.ring()
 
+    @contextmanager
+    def trying(self) -> Iterator[Session]:
+        """Yield a session that may write, and whose changes are thrown away nevertheless."""
+        with self._session() as session:
+            session.connection(execution_options={"writes": True})
+            yield session
+
     def close(self) -> None:
         """Close the connections."""
         self.engine.dispose()

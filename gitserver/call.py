@@ -9,6 +9,7 @@ from paramiko.channel import Channel
 
 from empire.actors import Actor
 from empire.names import AppName
+from empire.platform import Platform
 from empire.settings import Settings
 from empire.store import Store
 from gitserver.repositories import Repositories
@@ -50,6 +51,7 @@ class Door:
     settings: Settings
     store: Store
     repositories: Repositories
+    platform: Platform
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from empire import access, deployments, line
 from empire.access import Permission
 from empire.deployments import Deployment
+from empire.dry_run import dry_run
 from empire.errors import EmpireError
 from empire.events import Failed
 from empire.manifest import Source
@@ -17,11 +18,25 @@ LANDING_SECONDS = 10.0
 LOOK_SECONDS = 1.0  # how soon it is noticed that the pusher is gone
 
 
-def submit(call: Call, source: Source, ref: str) -> tuple[Deployment, bool]:
+def submit(call: Call, source: Source, ref: str, *, is_fresh: bool) -> tuple[Deployment, bool]:
     """Return the source's deployment, and whether it had begun before this push."""
     with call.door.store.writing() as session:
         app = access.require(session, call.actor, call.app, Permission.DEPLOY)
-        return line.submit_push(session, app, source=source, ref=ref, by=call.actor)
+        return line.submit_push(
+            session, app, source=source, ref=ref, is_fresh=is_fresh, by=call.actor
+        )
+
+
+def rehearse(call: Call, source: Source, reply: Reply, *, is_fresh: bool) -> EmpireError:
+    """Show what a deployment of the source would do; return what git is told instead of success."""
+    events = dry_run(
+        call.door.store, call.door.platform, call.app, source, lambda: reply.is_gone,
+        is_fresh=is_fresh, by=call.actor,
+    )  # fmt: skip
+    for event in events:
+        reply.show(event)
+    reply.show(errors.end_of_dry_run())
+    return errors.dry_run()
 
 
 def follow(call: Call, deployment: Deployment, reply: Reply) -> EmpireError | None:

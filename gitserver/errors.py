@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from empire.errors import EmpireError, Forbidden, InvalidInput, NotFound, TooMuch, Unavailable
-from empire.events import Line, Warning  # noqa: A004 - the word people know from git
+from empire.events import Line, Stage, Warning  # noqa: A004 - the word people know from git
 from empire.names import AppName, Sha, shown
 
 WHAT_WORKS = (
@@ -240,8 +240,23 @@ def unknown_option(word: str, known: Sequence[str]) -> EmpireError:
     """Say that `git push -o` asks for something that means nothing here."""
     return InvalidInput(
         f"there is no push option {shown(word)}",
-        fix=f"git push -o takes {' and '.join(known)}.",
+        fix=f"git push -o takes {', '.join(known[:-1])} and {known[-1]}.",
     )
+
+
+def option_twice(name: str) -> EmpireError:
+    """Say that `git push -o` gives an option more than once."""
+    return InvalidInput(f"the push option {shown(name)} is given twice", fix="Give it once.")
+
+
+def end_of_dry_run() -> Stage:
+    """Say at a dry run's end that nothing happened."""
+    return Stage("Dry run: nothing was deployed, and nothing of the push is kept")
+
+
+def dry_run() -> EmpireError:
+    """Say why git is told that the ref was rejected though nothing is wrong."""
+    return InvalidInput("dry run: nothing was deployed")
 
 
 def detached(number: int | None) -> Line:

@@ -1,10 +1,10 @@
-"""What `git push -o` may say: message=TEXT and detach."""
+"""What `git push -o` may say."""
 
 from dataclasses import dataclass
 
 from gitserver import errors
 
-KNOWN = ("detach", "message=TEXT")
+KNOWN = ("detach", "dry-run", "message=TEXT", "no-cache")
 MESSAGE_MAX = 200  # characters, as of a commit's subject
 
 
@@ -14,17 +14,19 @@ class PushOptions:
 
     message: str = ""
     is_detached: bool = False
+    is_dry: bool = False
+    is_fresh: bool = False
 
 
 def parse(words: tuple[str, ...]) -> PushOptions:
     """Return what the words mean; raises InvalidInput that names one that means nothing."""
-    message, is_detached = "", False
+    message, flags = "", set[str]()
     for word in words:
         name, _, value = word.partition("=")
-        if word == "detach":
-            is_detached = True
-        elif name == "message" and value.strip():
-            message = value.strip()[:MESSAGE_MAX]
-        else:
+        if name in flags:
+            raise errors.option_twice(name)
+        if word not in KNOWN and not (name == "message" and value.strip()):
             raise errors.unknown_option(word, KNOWN)
-    return PushOptions(message, is_detached)
+        flags.add(name)
+        message = value.strip()[:MESSAGE_MAX] or message
+    return PushOptions(message, "detach" in flags, "dry-run" in flags, "no-cache" in flags)

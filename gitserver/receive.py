@@ -78,9 +78,9 @@ class Push:
 
     def _decide(self) -> None:
         self.options = push_options.parse(self.request.options)
-        app = self._app()
-        self.handle = app.handle
-        self.verdicts = judge(self.request, self.refs, app.deploy_branch)
+        app = _known_app(self.call) if self.options.is_dry else self._app()
+        self.handle = app.handle if app else self.call.app
+        self.verdicts = judge(self.request, self.refs, app.deploy_branch if app else "")
         for error in dict.fromkeys(self.verdicts.values()):
             if error and error.fix:
                 self.reply.explain(error)
@@ -100,7 +100,8 @@ class Push:
         if not self.request.has_pack or not self._left():
             return
         repositories, call = self.call.door.repositories, self.call
-        self.quarantine = repositories.quarantine(self.handle)
+        fresh = repositories.trial if self.options.is_dry else repositories.quarantine
+        self.quarantine = fresh(self.handle)
         shallow.widen(self.quarantine, self.request.shallow)
         limit = call.door.settings.pack_max_mib
         pack.receive(call, self.quarantine, limit, self.reply.progress)
@@ -109,6 +110,9 @@ class Push:
 
     def _apply(self) -> None:
         """Set tags and deploy. Without --atomic each ref has its own fate."""
+        if self.options.is_dry:
+            self._rehearse()
+            return
         is_atomic = "atomic" in self.request.capabilities
         tags = [update for update in self._left() if update.is_tag]
         branches = [update for update in self._left() if update.branch]
@@ -120,6 +124,14 @@ class Push:
         if is_atomic:
             refuse_together(self.verdicts)
             self._set_tags([tag for tag in tags if not self.verdicts[tag.ref]])
+
+    def _rehearse(self) -> None:
+        """Say what would happen; nothing of it does, so every ref is rejected."""
+        for update in self._left():
+            if update.branch:
+                self._deploy(update)
+            else:
+                self.verdicts[update.ref] = errors.dry_run()
 
     def _set_tags(self, tags: list[Update]) -> None:
         """Set the tags together; when git cannot, all of them are refused with its words."""
@@ -148,7 +160,10 @@ class Push:
                 self.reply.show(warning)
             if self.options.message:
                 pushed = replace(pushed, subject=self.options.message)
-            deployment, is_attached = deploy.submit(call, pushed, update.ref)
+            is_fresh = self.options.is_fresh
+            if self.options.is_dry:
+                return deploy.rehearse(call, pushed, self.reply, is_fresh=is_fresh)
+            deployment, is_attached = deploy.submit(call, pushed, update.ref, is_fresh=is_fresh)
             if not is_attached:
                 self.quarantine = None  # the deployment's from here on
             if self.options.is_detached:

@@ -77,6 +77,17 @@ class Repositories:
             write_whole(place / "shallow", shallow.read_bytes())
         return place
 
+    def trial(self, app: AppName) -> Path:
+        """Return a fresh quarantine of which nothing will be kept, not even the app's repository.
+
+        One of an app that has none is swept up at the next start, if it was not discarded.
+        """
+        if (self.path(app) / "HEAD").exists():
+            return self.quarantine(app)
+        place = self._root / f"{secrets.token_hex(8)}.deleted"
+        _make(place)
+        return place
+
     def land(self, source: Source, ref: str) -> None:
         """Keep the source's objects for good and let `ref` name its commit."""
         path = self.open(source.app)

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from paramiko import Ed25519Key
 
 from empire.files import write_once
+from empire.platform import Platform
 from empire.settings import Settings
 from empire.store import Store
 from gitserver import errors
@@ -30,9 +31,11 @@ STOP_SECONDS = 5.0
 class GitServer:
     """Git over SSH for one store and its repositories."""
 
-    def __init__(self, settings: Settings, store: Store, sources: Repositories) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, sources: Repositories, platform: Platform
+    ) -> None:
         self._settings = settings
-        self._door = Door(settings, store, sources)
+        self._door = Door(settings, store, sources, platform)
         self._listener: socket.socket | None = None
         self._connections: set[Connection] = set()
         self._lock = threading.Lock()

@@ -287,7 +287,7 @@ def running(folder: Path, **knobs: Any) -> Iterator[World]:
     )
     worker = Worker(store, platform)
     worker.start()
-    server = GitServer(settings, store, repositories)
+    server = GitServer(settings, store, repositories, platform)
     server.start()
     try:
         yield World(folder, settings, store, repositories, server, builder, worker)

@@ -29,7 +29,7 @@ def test_an_unknown_option_is_refused_by_name(world: World, ann: Person, work: P
         done = world.git(ann, work, "push", "-o", option, "empire", "main")
         assert done.code == 1
         assert f"there is no push option '{option}'" in done.err
-        assert "git push -o takes detach and message=TEXT." in done.err
+        assert "git push -o takes detach, dry-run, message=TEXT and no-cache." in done.err
     assert world.refs() == {}
     assert world.quarantines() == []
 

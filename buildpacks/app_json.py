@@ -141,8 +141,6 @@ def _notes(life: Life) -> list[str]:
         notes.append(f"the app's first version starts with {life.formation_told}")
     if life.postdeploy:
         notes.append(f"runs once, before the app's first version starts: {life.postdeploy}")
-    if life.required:
-        notes.append(f"asks for config vars: {', '.join(life.required)}")
     return [f"{FILE}: {note}" for note in notes]
 
 

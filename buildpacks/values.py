@@ -13,6 +13,8 @@ from empire.errors import InvalidInput
 Way = tuple[str | int, ...]
 """The keys and indexes that lead to a value."""
 LARGEST_BYTES = 256 * 1024
+EMPTY: tuple[Any, ...] = (None, [], {})
+"""Some programs write an empty table as a list, or the other way round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,11 @@ class Value:
 
     def each(self) -> list["Value"]:
         """Return the elements of a list."""
-        if not isinstance(self.plain, list | None):
+        if self.plain in EMPTY:
+            return []
+        if not isinstance(self.plain, list):
             raise self.wrong("It has to be a list.")
-        return [self._below(index, plain) for index, plain in enumerate(self.plain or [])]
+        return [self._below(index, plain) for index, plain in enumerate(self.plain)]
 
     def text(self) -> str:
         """Return a text that is not empty."""
@@ -74,9 +78,11 @@ class Value:
         return [value for key, value in self.items() if key not in known]
 
     def _table(self) -> dict[str, Any]:
-        if not isinstance(self.plain, dict | None):
+        if self.plain in EMPTY:
+            return {}
+        if not isinstance(self.plain, dict):
             raise self.wrong("It has to be a table of names and values.")
-        return self.plain or {}
+        return self.plain
 
     def _below(self, key: str | int, plain: object) -> "Value":
         return Value(self.file, plain, self.line_of, (*self.way, key))

@@ -113,5 +113,9 @@ def _show(found: Plan, image: str) -> None:
         data(masked(note))
     for warning in found.warnings:
         data(f"Warning: {masked(warning)}")
+    if required := found.life.required:
+        data(f"Config vars that have to be set: {', '.join(required)}")
+    if offered := found.life.offered:
+        data(f"Config vars with a value in the app's files: {', '.join(offered)}")
     for name, command in found.processes.items():
         data(f"  {name}: {masked(command) or OWN}")

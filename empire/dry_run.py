@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sqlmodel import Session
 
-from empire import access, apps, deployments, releases, unchanged
+from empire import access, apps, deployments, one_offs, releases, unchanged
 from empire.access import Permission
 from empire.actors import Actor
 from empire.apps import App
@@ -64,7 +64,8 @@ def _told(
     for other in deployments.open_of(session, app.id):
         yield Line(f"Would wait for {other.told()}; the number may then be another")
     yield Line(f"Description: {text}")
-    yield Line(f"Release phase: {image.release_command or 'none'}")
+    command = one_offs.command_of_release_phase(session, made, image.postdeploy)
+    yield Line(f"Release phase: {command or 'none'}")
     config = releases.config_of(session, made)
     yield Line(f"Config vars: {', '.join(sorted(config)) or 'none'}")
     yield Stage("Would start")

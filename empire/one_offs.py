@@ -14,6 +14,7 @@ from empire.deployments import Deployment
 from empire.errors import Conflict, InvalidInput
 from empire.manifest import OneOff
 from empire.names import ConfigName, ImageRef
+from empire.releases import Release
 from empire.secrets import Secret
 from empire.store import store_of
 
@@ -72,11 +73,8 @@ def of_release_phase(session: Session, app: App, deployment: Deployment) -> OneO
     """
     release = releases.find(session, app.id, str(deployment.version))
     settings = store_of(session).settings
-    commands = [release.release_command or ""]
-    if not releases.has_run(session, app.id):
-        build = session.get(Build, deployment.id)
-        commands.append(build.postdeploy if build else "")
-    command = _together([one for one in commands if one])
+    build = session.get(Build, deployment.id)
+    command = command_of_release_phase(session, release, build.postdeploy if build else "")
     if not command or release.image is None:
         return None
     return OneOff(
@@ -93,9 +91,12 @@ def of_release_phase(session: Session, app: App, deployment: Deployment) -> OneO
     )
 
 
-def _together(commands: list[str]) -> str:
-    """Return one command that runs each after the other as long as they succeed."""
-    return commands[0] if len(commands) == 1 else " && ".join(f"( {one} )" for one in commands)
+def command_of_release_phase(session: Session, release: Release, postdeploy: str) -> str:
+    """Return the release's command, with the first version's `postdeploy` after it."""
+    is_first = not releases.has_run(session, release.app_id)
+    commands = [release.release_command or "", postdeploy if is_first else ""]
+    wanted = [one for one in commands if one]
+    return wanted[0] if len(wanted) == 1 else " && ".join(f"( {one} )" for one in wanted)
 
 
 def name_of_release_phase(deployment: Deployment) -> str:

@@ -23,7 +23,7 @@ def test_the_health_check_that_tells_of_a_start_counts() -> None:
     ("content", "what"),
     [
         (b"{", "app.json cannot be read"),
-        (b"[]", "app.json cannot be read"),
+        (b"[1]", "app.json cannot be read"),
         (b"\xff", "app.json cannot be read"),
         (b" " * 300_000, "app.json cannot be read"),
         (b"[" * 100_000, "app.json cannot be read"),
@@ -32,6 +32,7 @@ def test_the_health_check_that_tells_of_a_start_counts() -> None:
         (app(healthchecks={"web": [{}, {"path": 3}]}), "line 6: healthchecks.web.path is wrong"),
         (app(healthchecks={"web": [{"path": "/", "type": "x"}]}), "healthchecks.web.type is wrong"),
         (app(env=["A"]), "line 2: env is wrong"),
+        (app(addons="x"), "line 2: addons is wrong"),
         (app(formation={"a b": {}}), "line 3: formation.a b is wrong"),
         (app(formation={"web": {"quantity": -1}}), "line 4: formation.web.quantity is wrong"),
         (app(formation={"web": {"quantity": True}}), "line 4: formation.web.quantity is wrong"),
@@ -56,6 +57,10 @@ def test_config_vars_that_are_required_and_those_with_a_value_are_told() -> None
     }
     life = read(app(env=env)).life
     assert (life.required, life.offered) == (("A", "E"), ("B", "D"))
+
+
+def test_what_is_empty_says_nothing() -> None:
+    assert read(app(formation=[], env=[], addons={}, healthchecks=None, scripts={})) == read(b"{}")
 
 
 def test_a_script_may_have_a_size() -> None:

@@ -103,3 +103,18 @@ def test_a_folder_is_built_here(folder: Path, capsys: Printed) -> None:
         assert "made by an earlier attempt" in again.err
     finally:
         sweep(settings)
+
+
+def test_what_app_json_says_is_in_the_plan(folder: Path, capsys: Printed) -> None:
+    (folder / "app.json").write_text(
+        json.dumps({"env": {"A": {}, "B": "b"}, "formation": {"web": {"quantity": 2}}})
+    )
+    run("build:plan", str(folder))
+    told = capsys.readouterr().out.splitlines()
+    assert "app.json: the app's first version starts with web=2" in told
+    assert "Config vars that have to be set: A" in told
+    assert "Config vars with a value in the app's files: B" in told
+    run("build:plan", "--json", str(folder))
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["formation"] == {"web": {"quantity": 2, "size": ""}}
+    assert shown["config_vars"] == {"required": ["A"], "offered": ["B"]}

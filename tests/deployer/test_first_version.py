@@ -1,13 +1,17 @@
 """What an app's files wish for its first version: a formation, and a command that runs once."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from empire import apps, formation
 from empire.deployments import Deployment, Step
+from empire.dry_run import dry_run
 from empire.errors import StartFailed
 from empire.events import Stage
-from empire.names import ProcessType
+from empire.manifest import Source
+from empire.names import AppName, ProcessType, Sha
 from empire.store import Store
+from tests.fakes import never
 from tests.line import Line
 
 WEB, WORKER = ProcessType("web"), ProcessType("worker")
@@ -83,3 +87,17 @@ def test_it_comes_after_the_release_command_and_only_if_that_succeeds(line: Line
     _, told = pushed(line, "b")
     place = next(i for i, text in enumerate(told) if text.endswith("moved"))
     assert told[place + 1].strip() == "seeded"
+
+
+def test_a_dry_run_tells_both(line: Line) -> None:
+    line.make("hello")
+    outside = wishing(line, {WEB: (2, "")}, postdeploy="echo seeded").outside
+    source = Source(AppName("hello"), Sha("a" * 40), Sha("a" * 40), Path("/q"), "Subject")
+
+    def told() -> list[str]:
+        events = dry_run(line.store, outside.platform, AppName("hello"), source, never, by=line.ann)
+        return [str(event).strip() for event in events]
+
+    assert {"web=2:1X (the image's own command)", "Release phase: echo seeded"} <= set(told())
+    pushed(line)
+    assert "Release phase: none" in told()

@@ -115,9 +115,9 @@ def _from_requirements(tree: Tree) -> tuple[Step, ...]:
 def _from_poetry(tree: Tree, pyproject: dict[str, Any]) -> tuple[tuple[Step, ...], str]:
     poetry = pyproject.get("tool", {}).get("poetry", {})
     has_lock = "poetry.lock" in tree
-    lock = "" if has_lock else "poetry lock --quiet && "
+    lock = "" if has_lock else "poetry lock --no-interaction --no-ansi && "
     command = (
-        f"{lock}poetry export --quiet --output {EXPORTED} && "
+        f"{lock}poetry export --no-interaction --no-ansi --output {EXPORTED} && "
         f"{NEW_VENV} && uv pip install -r {EXPORTED}"
     )
     how = "Poetry (poetry.lock)" if has_lock else "Poetry (no poetry.lock: not pinned)"

@@ -218,8 +218,9 @@ def serve(folder: Path) -> int:
         FakeLogs(),
         FakeOneOffs(),
     )
-    Worker(store, Platform(sources, *fakes)).start()
-    GitServer(settings, store, sources).start()
+    platform = Platform(sources, *fakes)
+    Worker(store, platform).start()
+    GitServer(settings, store, sources, platform).start()
     while True:
         time.sleep(60)
 

@@ -91,12 +91,24 @@ class Line:
         with self.store.writing() as session:
             return AppName(apps.create(session, name, by=self.ann).name)
 
-    def push(self, app: str, seed: str = "a", ref: str = MAIN) -> Deployment:
-        """Submit a push of an imaginary commit whose digits are all the seed."""
+    def push(
+        self,
+        app: str,
+        seed: str = "a",
+        ref: str = MAIN,
+        *,
+        tree: str = "",
+        is_fresh: bool = False,
+    ) -> Deployment:
+        """Submit a push of an imaginary commit whose digits are all the seed, the tree's too."""
         with self.store.writing() as session:
             found = apps.find(session, app)
-            source = Source(found.name, Sha(seed * 40), Sha(seed * 40), Path("/q", seed), "Subject")
-            deployment, _ = line.submit_push(session, found, source=source, ref=ref, by=self.ann)
+            source = Source(
+                found.name, Sha(seed * 40), Sha((tree or seed) * 40), Path("/q", seed), "Subject"
+            )
+            deployment, _ = line.submit_push(
+                session, found, source=source, ref=ref, is_fresh=is_fresh, by=self.ann
+            )
         return deployment
 
     def config(self, app: str, **changes: str | None) -> Deployment | None:

@@ -1,5 +1,6 @@
 """Git's pkt-lines over an SSH channel, and what git asks for in a push."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -97,7 +98,10 @@ def read_request(protocol: Protocol) -> Request:
 
 
 def _options(protocol: Protocol) -> Iterator[str]:
-    for number, line in enumerate(protocol.read_pkt_seq()):
+    for number in itertools.count():
+        line = protocol.read_pkt_line()
+        if line is None:  # an empty option is no end
+            return
         if number >= OPTIONS_MAX:
             raise errors.protocol_error("Too many push options.")
         yield line.decode("utf-8", "replace").rstrip("\n")

@@ -21,6 +21,7 @@ from apiserver import (
     placements,
     releases,
     restarts,
+    sources,
     stubs,
     task_roles,
 )
@@ -48,6 +49,7 @@ NOUNS = (
     placements,
     releases,
     restarts,
+    sources,
     stubs,
     task_roles,
 )

@@ -14,7 +14,7 @@ from apiserver.ranges import LARGEST_MAX, Paged
 from empire import deployments, line
 from empire.access import Permission
 from empire.apps import App
-from empire.deployments import Deployment
+from empire.deployments import Deployment, Kind
 from empire.errors import NotFound
 
 router = APIRouter(prefix="/apps/{app}/deployments")
@@ -72,7 +72,7 @@ def shaped(deployment: Deployment, app: App) -> shapes.Deployment:
         is_open=deployment.is_open,
         description=deployment.subject,
         ref=deployment.ref,
-        commit=deployment.commit,
+        commit=deployment.commit if deployment.kind == Kind.PUSH else "",
         user=shapes.Person(id=deployment.user_id, email=deployment.email),
         version=deployment.version,
         failure=_failure(deployment),

@@ -182,7 +182,7 @@ class Buildpack(Shape):
 
 
 class SourceBlob(Shape):
-    """Heroku's place of a source; ours came through git, so `version` is the commit."""
+    """Heroku's place of a source; of one that came through git `version` is the commit."""
 
     checksum: str | None = None
     url: str = ""
@@ -206,6 +206,29 @@ class Build(Shape):
     status: str
     updated_at: Time
     user: Person
+
+
+class BuildLine(Shape):
+    """One line of a build's output."""
+
+    line: str
+    stream: str
+
+
+class BuildState(Shape):
+    """What became of a build."""
+
+    id: str
+    status: str
+    output_stream_url: str
+
+
+class BuildResult(Shape):
+    """Heroku's result of a build; `exit_code` is None while it runs."""
+
+    build: BuildState
+    exit_code: int | None
+    lines: list[BuildLine]
 
 
 class Formation(Shape):

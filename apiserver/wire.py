@@ -17,8 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from empire.errors import InternalError
 
 MAX_BODY_BYTES = 1024 * 1024
-ENDLESS = "/attach/"
-"""Below it bodies are input of commands: read as it is taken, and never kept."""
+ENDLESS = ("/attach/", "/sources/")
+"""Below these bodies are input of commands and archives: read as it is taken, never kept in memory."""
 
 log = structlog.get_logger()
 

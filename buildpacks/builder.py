@@ -156,7 +156,7 @@ class Builder:
         buildpack = detect(tree)
         stack = self._stack(has_to_be_there=buildpack.needs_base)
         plan = buildpack.plan(tree, stack)
-        given = granted(tree, plan, config, source.commit)
+        given = granted(tree, plan, config, source.version or source.commit)
         if plan.dockerfile:
             self._policy(source).check(tree.text(plan.dockerfile), given.arguments)
         if (folder := roots.context_of(plan)) != roots.app:

@@ -152,7 +152,7 @@ def left_out(tree: Tree, plan: Plan) -> Callable[[str], bool]:
 
 
 def _version(source: Source, shop: Shop) -> dict[str, bytes]:
-    return {VERSION: source.commit.encode()} if shop.has_mounts else {}
+    return {VERSION: (source.version or source.commit).encode()} if shop.has_mounts else {}
 
 
 def secret_files(

@@ -47,7 +47,7 @@ class Journey:
 
     @property
     def source(self) -> Source:
-        """The source of a push."""
+        """The source of a push, or of an archive when it is unpacked."""
         return self.deployment.source(self.app)
 
     @property
@@ -101,8 +101,7 @@ class Journey:
 
     def _log(self, event: Event) -> None:
         """Write the event to the app's log too, which is for reading alone: it may fail."""
-        is_build = (self.deployment.kind, self.deployment.step) == (Kind.PUSH, Step.RECEIVED)
-        source, at = "build" if is_build else "release", time.time()
+        source, at = "build" if self.deployment.is_building else "release", time.time()
         lines = [LogLine(at, source, "", text) for text in str(event).splitlines()]
         if isinstance(event, Released):
             text = f"Release v{event.version} created by {self.deployment.email}"

@@ -6,7 +6,7 @@ the next station together. Each may run again after a crash: it looks first, the
 
 from collections.abc import Callable
 
-from deployer import release_phase
+from deployer import archives, release_phase
 from deployer.journey import Journey
 from empire import (
     builds,
@@ -22,7 +22,7 @@ from empire import (
 )
 from empire.apps import App
 from empire.builds import Build
-from empire.deployments import Deployment, Kind, Step
+from empire.deployments import ARRIVING, Deployment, Kind, Step
 from empire.events import Line, Released, Stage, Stream
 from empire.manifest import Manifest
 from empire.releases import Status
@@ -30,12 +30,13 @@ from empire.store import now
 
 
 def build(journey: Journey) -> Stream[None]:
-    """Turn the pushed source into an image."""
+    """Turn the source that came into an image."""
     with journey.store.reading() as session:
         config = releases.config_of(session, releases.newest(session, journey.app.id))
         size_before = builds.newest_size(session, journey.app.id)
+    source = yield from archives.source_of(journey)
     image = yield from journey.platform.builder.build(
-        journey.source,
+        source,
         journey.deployment.id,
         journey.is_cancelled,
         config,
@@ -55,12 +56,10 @@ def release(journey: Journey) -> Stream[None]:
     """Make the numbered release: the new image with the app's config, or the other way round."""
     with journey.advancing(Step.RELEASED) as (session, deployment):
         app, actor = session.get_one(App, journey.app.id), deployment.actor
-        if deployment.kind == Kind.PUSH:
+        if deployment.kind in ARRIVING:
             build = _build_of(session.get(Build, deployment.id))
-            text = f"Deploy {deployment.commit[:8]}: {deployment.subject}".removesuffix(": ")
-            made = releases.of_image(
-                session, app, builds.image_of(build), text, deployment.commit, by=actor
-            )
+            text, commit = _described(deployment)
+            made = releases.of_image(session, app, builds.image_of(build), text, commit, by=actor)
             build.release_id = made.id
         elif deployment.kind == Kind.ROLLBACK:
             to = deployments.rollback_target_of(session, deployment)
@@ -74,7 +73,7 @@ def release(journey: Journey) -> Stream[None]:
 
 
 def prepare(journey: Journey) -> Stream[None]:
-    """Run the release phase of a push that asks for one."""
+    """Run the release phase of a new version that asks for one."""
     with journey.store.reading() as session:
         one_off = one_offs.of_release_phase(session, journey.app, journey.deployment)
     if one_off:
@@ -150,6 +149,11 @@ STORY: dict[tuple[Kind, Step], Callable[[Journey], Stream[None]]] = {
     (Kind.PUSH, Step.RELEASED): prepare,
     (Kind.PUSH, Step.PREPARED): start,
     (Kind.PUSH, Step.STARTED): route,
+    (Kind.SOURCE, Step.RECEIVED): build,
+    (Kind.SOURCE, Step.BUILT): release,
+    (Kind.SOURCE, Step.RELEASED): prepare,
+    (Kind.SOURCE, Step.PREPARED): start,
+    (Kind.SOURCE, Step.STARTED): route,
     (Kind.CONFIG, Step.BUILT): release,
     (Kind.CONFIG, Step.RELEASED): start,
     (Kind.CONFIG, Step.STARTED): route,
@@ -167,6 +171,14 @@ STORY: dict[tuple[Kind, Step], Callable[[Journey], Stream[None]]] = {
 def next_step(deployment: Deployment) -> Callable[[Journey], Stream[None]]:
     """Return the function that carries the deployment on from where it is."""
     return STORY[deployment.kind, deployment.step]
+
+
+def _described(deployment: Deployment) -> tuple[str, str]:
+    """Return the description of an arriving version's release, and its commit if git brought it."""
+    if deployment.kind != Kind.PUSH:
+        return f"Deploy {deployment.subject}", ""
+    text = f"Deploy {deployment.commit[:8]}: {deployment.subject}".removesuffix(": ")
+    return text, deployment.commit
 
 
 def _announced(deployment: Deployment, manifest: Manifest) -> str:

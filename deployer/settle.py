@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from deployer.journey import Journey
 from empire import leases, manifests, one_offs, releases, remains, routing
-from empire.deployments import Kind, Step
+from empire.deployments import ARRIVING, Kind, Step
 from empire.names import AppName, ImageRef
 
 
@@ -54,7 +54,10 @@ class Builds:
 
 def land(journey: Journey) -> None:
     """Let the repository name the commit that went live, unless a newer one did meanwhile."""
-    if (journey.deployment.kind, journey.deployment.step) != (Kind.PUSH, Step.LIVE):
+    if journey.deployment.step != Step.LIVE or not journey.deployment.git_dir:
+        return
+    if journey.deployment.kind != Kind.PUSH:  # branches name what came by git, and nothing else
+        journey.platform.sources.drop(journey.source)
         return
     with journey.store.turns.of(journey.app.id):
         with journey.store.reading() as session:
@@ -72,9 +75,9 @@ def settle(journey: Journey, running_builds: Builds) -> None:
         _retire_older(journey)
     else:
         journey.platform.scheduler.stop(journey.app.handle, journey.number)
-        if journey.deployment.kind == Kind.PUSH:
+        if journey.deployment.git_dir:
             journey.platform.sources.drop(journey.source)
-    if journey.deployment.kind == Kind.PUSH:
+    if journey.deployment.kind in ARRIVING:
         end_release_phase(journey)
     _prune(journey, running_builds)
     with journey.store.writing() as session:

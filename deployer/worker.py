@@ -208,7 +208,7 @@ class Worker:
         return True
 
     def _take_step(self, journey: Journey) -> None:
-        if (journey.deployment.kind, journey.deployment.step) != (Kind.PUSH, Step.RECEIVED):
+        if not journey.deployment.is_building:
             self._tell(journey)
             return
         self._wait_for_build_slot(journey)

@@ -29,6 +29,7 @@ from empire.manifest import Source
 from empire.names import Sha, shown, whole_number
 from empire.releases import Release, Status
 from empire.secrets import Secret
+from empire.source_archives import SourceBlob
 from empire.store import Store, UtcDateTime, announce_work, new_id, now, store_of, stored
 
 
@@ -54,6 +55,8 @@ class Kind(StrEnum):
     """What a deployment carries."""
 
     PUSH = "push"
+    SOURCE = "source"
+    IMAGE = "image"
     CONFIG = "config"
     ROLLBACK = "rollback"
     SCALE = "scale"
@@ -61,7 +64,9 @@ class Kind(StrEnum):
     DESTROY = "destroy"
 
 
-MAKING_RELEASES = (Kind.PUSH, Kind.CONFIG, Kind.ROLLBACK)
+ARRIVING = (Kind.PUSH, Kind.SOURCE, Kind.IMAGE)
+"""New versions from outside: by git, as an archive, as an image that was built elsewhere."""
+MAKING_RELEASES = (*ARRIVING, Kind.CONFIG, Kind.ROLLBACK)
 
 
 class Deployment(SQLModel, table=True):
@@ -118,8 +123,18 @@ class Deployment(SQLModel, table=True):
         """Who submitted it."""
         return Actor(user_id=self.user_id, name=self.name, email=self.email, via=self.via)
 
+    @property
+    def is_building(self) -> bool:
+        """Tell whether its image is made now."""
+        return self.kind in ARRIVING and self.step == Step.RECEIVED
+
+    @property
+    def names_itself(self) -> str:
+        """What stands for it in a sentence: the commit of a push, else what it brings."""
+        return self.commit[:8] if self.kind == Kind.PUSH else self.subject
+
     def source(self, app: App) -> Source:
-        """Return the source of a push."""
+        """Return the source of a push, or of an archive when it is unpacked."""
         return Source(
             app.handle, Sha(self.commit), Sha(self.tree), Path(self.git_dir), self.subject
         )
@@ -148,6 +163,11 @@ def formation_change_of(session: Session, deployment: Deployment) -> Change:
     if deployment.kind in MAKING_RELEASES:
         return ANEW
     return Change.from_json(_carried(session, deployment))
+
+
+def blob_of(session: Session, deployment: Deployment) -> SourceBlob:
+    """Return where the archive of a source is."""
+    return SourceBlob.from_json(_carried(session, deployment))
 
 
 def change_of(session: Session, deployment: Deployment) -> dict[str, Secret | None]:

@@ -12,13 +12,14 @@ from empire import deployments, releases
 from empire.actors import Actor, record
 from empire.apps import App, missing
 from empire.builds import Build
-from empire.deployments import Deployment, Kind, Step
+from empire.deployments import ARRIVING, Deployment, Kind, Step
 from empire.errors import Conflict, Superseded
 from empire.events import Line
 from empire.formation import Change
 from empire.manifest import Source
 from empire.releases import Release, Status
 from empire.secrets import Secret
+from empire.source_archives import SourceBlob
 from empire.store import announce_work, store_of
 
 ENTRANCES = {
@@ -39,26 +40,25 @@ def submit_push(
     """
     app = _locked(session, app)
     moving = deployments.open_of(session, app.id)
-    pushes = [d for d in moving if d.kind == Kind.PUSH and not d.is_cancelled]
+    pushes = [d for d in moving if d.kind in ARRIVING and not d.is_cancelled]
     if pushes and _is_same(pushes[-1], source, ref, is_fresh=is_fresh):
         return pushes[-1], True
     deployment = _submitted(session, app, Kind.PUSH, by, ref=ref, source=source)
     deployment.is_fresh = is_fresh
-    for waiting in pushes:
-        if waiting.step == Step.RECEIVED and not waiting.owner:
-            _supersede(session, waiting, deployment)
-    session.add(
-        Build(
-            id=deployment.id,
-            app_id=app.id,
-            commit=source.commit,
-            user_id=by.user_id,
-            email=by.email,
-        )
-    )
     record(session, by, "push", app.name, f"{ref} {source.commit} deployment {deployment.number}")
-    _tell_who_is_ahead(session, deployment)
+    _arrived(session, deployment, source.commit, pushes)
     return deployment, False
+
+
+def submit_source(session: Session, app: App, blob: SourceBlob, *, by: Actor) -> Deployment:
+    """Return the deployment of an archive's source; it takes the place of one that still waits."""
+    app = _locked(session, app)
+    ahead = deployments.open_of(session, app.id)
+    sealed = store_of(session).vault.seal(Secret(blob.to_json()))
+    deployment = _submitted(session, app, Kind.SOURCE, by, change=sealed, subject=blob.subject)
+    record(session, by, "builds:create", app.name, f"{blob.place} deployment {deployment.number}")
+    _arrived(session, deployment, blob.version, ahead)
+    return deployment
 
 
 def submit_config(
@@ -174,6 +174,26 @@ def _is_same(moving: Deployment, source: Source, ref: str, *, is_fresh: bool) ->
     return does_enough and (moving.commit, moving.ref) == (source.commit, ref)
 
 
+def _arrived(
+    session: Session, deployment: Deployment, version: str, ahead: list[Deployment]
+) -> None:
+    """Make the deployment's build and let it supersede what waits and would be overtaken at once."""
+    for waiting in ahead:
+        is_waiting = waiting.step == Step.RECEIVED and not waiting.owner
+        if waiting.kind in ARRIVING and is_waiting and not waiting.is_cancelled:
+            _supersede(session, waiting, deployment)
+    session.add(
+        Build(
+            id=deployment.id,
+            app_id=deployment.app_id,
+            commit=version,
+            user_id=deployment.user_id,
+            email=deployment.email,
+        )
+    )
+    _tell_who_is_ahead(session, deployment)
+
+
 def _submitted_change(
     session: Session, app: App, kind: Kind, change: str, subject: str, by: Actor
 ) -> Deployment:
@@ -205,8 +225,8 @@ def _ask_to_end(session: Session, deployment: Deployment, why: str) -> None:
 
 def _supersede(session: Session, waiting: Deployment, newer: Deployment) -> None:
     error = Superseded(
-        f"A newer push took the place of {waiting.commit[:8]}.",
-        why=f"{newer.email} pushed {newer.commit[:8]} while this one waited for its turn.",
+        f"A newer push took the place of {waiting.names_itself}.",
+        why=f"{newer.email} pushed {newer.names_itself} while this one waited for its turn.",
         fix=f"Follow the newer one: empire deploys:output {newer.number}",
     )
     # The journal's last line is the worker's: here the transaction may still be rolled back.

@@ -12,7 +12,8 @@ class Source:
     """The tree of one commit, immutable, readable with git from `git_dir`.
 
     `git_dir` is a bare repository. While a push is not live yet it is the push's quarantine, which
-    borrows the app's objects; afterwards it is the app's own repository.
+    borrows the app's objects; afterwards it is the app's own repository. `version` is what its
+    owner calls it, where that is not the commit.
     """
 
     app: AppName
@@ -20,6 +21,7 @@ class Source:
     tree: Sha
     git_dir: Path
     subject: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
+from empire.actors import Actor
 from empire.events import Stream
 from empire.logs import LogFilter
 from empire.manifest import Dyno, Image, LogLine, Manifest, OneOff, Run, Source, Target
@@ -31,6 +33,13 @@ class Sources(Protocol):
 
     Every method may be called twice with the same arguments.
     """
+
+    def unpack(self, app: AppName, packed: Path, message: str, by: Actor) -> Source:
+        """Return the source of a .tar.gz archive, in quarantine: a commit by that person.
+
+        Raises InvalidInput, TooMuch.
+        """
+        ...
 
     def land(self, source: Source, ref: str) -> None:
         """Keep the source's objects for good and let `ref` name its commit."""

@@ -95,6 +95,13 @@ class Settings(BaseSettings):
     source_max_mib: PositiveInt = 2048
     """How large the files of a pushed commit may be together."""
 
+    archive_max_mib: PositiveInt = 1024
+    """How large an archive with a source may be, as it is sent."""
+    archive_fetch_seconds: PositiveFloat = 300
+    """How long it may take to fetch an archive from elsewhere."""
+    archive_private_hosts: str = ""
+    """Hosts, with commas between, that archives come from although their addresses are private."""
+
     # Builds.
     docker_host: str = ""
     """The engine's address; empty means the local socket (or DOCKER_HOST)."""

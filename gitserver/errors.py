@@ -213,6 +213,48 @@ def empty_source() -> EmpireError:
     )
 
 
+# One archive.
+
+
+def not_an_archive(detail: str) -> EmpireError:
+    """Say that the bytes are not a sound archive."""
+    return InvalidInput(
+        "The source is not a sound .tar.gz archive.",
+        why=detail,
+        fix="Make one with: git archive --format=tar.gz -o source.tar.gz HEAD",
+    )
+
+
+def dangerous_path(path: str) -> EmpireError:
+    """Say that the archive names a place outside of it."""
+    return InvalidInput(
+        f"The archive holds {shown(path)}, which lies outside of it.",
+        fix="Make it with: git archive --format=tar.gz -o source.tar.gz HEAD",
+    )
+
+
+def odd_entry(path: str) -> EmpireError:
+    """Say that the archive holds a device or the like."""
+    return InvalidInput(
+        f"{shown(path)} in the archive is neither a file nor a link to one in it.",
+        why="Devices, pipes, sparse files and links to what is not in the archive are not built.",
+        fix="Leave it out of the archive.",
+    )
+
+
+def two_in_one(path: str) -> EmpireError:
+    """Say that the archive has a file where it also has a folder."""
+    return InvalidInput(
+        f"{shown(path)} is a file or link in the archive, and a folder too.",
+        fix="Make the archive anew.",
+    )
+
+
+def empty_archive() -> EmpireError:
+    """Say that there is nothing to build."""
+    return InvalidInput("The archive has no files.", fix="Make it of your app's folder.")
+
+
 # One ref of a push. The first line stands behind "remote rejected".
 
 

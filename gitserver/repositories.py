@@ -19,11 +19,12 @@ from subprocess import CalledProcessError
 
 from dulwich.repo import Repo
 
+from empire.actors import Actor
 from empire.files import sync_folder, write_whole
 from empire.manifest import Source
 from empire.names import AppName, Sha
 from empire.settings import Settings
-from gitserver import git
+from gitserver import archive, git
 
 INCOMING = "incoming"
 ZERO = "0" * 40
@@ -40,6 +41,7 @@ class Repositories:
     """The port `empire.platform.Sources`, on folders."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._root = settings.repositories
 
     def path(self, app: AppName) -> Path:
@@ -87,6 +89,15 @@ class Repositories:
         place = self._root / f"{secrets.token_hex(8)}.deleted"
         _make(place)
         return place
+
+    def unpack(self, app: AppName, packed: Path, message: str, by: Actor) -> Source:
+        """Return the source of a .tar.gz archive, in a quarantine of its own."""
+        quarantine = self.quarantine(app)
+        try:
+            return archive.unpack(app, quarantine, packed, message, by, self._settings)
+        except BaseException:
+            self.discard(quarantine)
+            raise
 
     def land(self, source: Source, ref: str) -> None:
         """Keep the source's objects for good and let `ref` name its commit."""

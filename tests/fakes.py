@@ -74,27 +74,6 @@ class Scripted:
         raise Cancelled("The fake was cancelled.")
 
 
-class FakeSources(Scripted):
-    """Sources that only remember: `landed[app]` maps a ref to its commit."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.landed: dict[AppName, dict[str, str]] = {}
-        self.dropped: list[Source] = []
-
-    def land(self, source: Source, ref: str) -> None:
-        self._play("land", source, ref)
-        self.landed.setdefault(source.app, {})[ref] = source.commit
-
-    def drop(self, source: Source) -> None:
-        self._play("drop", source)
-        self.dropped.append(source)
-
-    def remove(self, app: AppName) -> None:
-        self._play("remove", app)
-        self.landed.pop(app, None)
-
-
 class FakeBuilder(Scripted):
     """A builder whose image is named by the source's tree; `image` is what else it says of it.
 

@@ -18,14 +18,8 @@ from empire.platform import Platform
 from empire.secrets import Secret
 from empire.store import Store
 from tests.fake_one_offs import FakeOneOffs
-from tests.fakes import (
-    FakeBuilder,
-    FakeLogs,
-    FakeRegistry,
-    FakeRouter,
-    FakeScheduler,
-    FakeSources,
-)
+from tests.fake_sources import FakeSources
+from tests.fakes import FakeBuilder, FakeLogs, FakeRegistry, FakeRouter, FakeScheduler
 
 BOUND_SECONDS = 10.0
 MAIN = "refs/heads/main"

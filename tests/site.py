@@ -20,14 +20,8 @@ from empire.settings import Settings
 from empire.store import Store
 from empire.users import Role
 from tests.fake_one_offs import FakeOneOffs
-from tests.fakes import (
-    FakeBuilder,
-    FakeLogs,
-    FakeRegistry,
-    FakeRouter,
-    FakeScheduler,
-    FakeSources,
-)
+from tests.fake_sources import FakeSources
+from tests.fakes import FakeBuilder, FakeLogs, FakeRegistry, FakeRouter, FakeScheduler
 
 # The default shows a fault with all variables of all frames, which takes seconds.
 structlog.configure(

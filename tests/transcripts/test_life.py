@@ -23,10 +23,36 @@ for host; do
     echo "$said" | head -n 1
 done
 """
+API = """#!/bin/sh
+# api PATH [JSON]: what the API answers to a GET, or to a POST of that body
+path=$1
+shift
+token=$(awk '$1 == "password" {print $2}' "$HOME/.netrc")
+exec curl -sS --noproxy '*' -H "Authorization: Bearer $token" \\
+    -H 'Accept: application/vnd.heroku+json; version=3' ${1:+--json "$1"} "$EMPIRE_URL$path"
+"""
+FIELD = """#!/bin/sh
+# field A.B FILE: a field of a JSON file
+exec python3 -c 'import functools, json, sys
+print(functools.reduce(dict.get, sys.argv[1].split("."), json.load(sys.stdin)))' "$1" < "$2"
+"""
+FETCH = """#!/bin/sh
+# fetch URL [OPTION...]: what is there for everybody
+exec curl -sS --noproxy '*' "$@"
+"""
 VERSION = """#!/bin/sh
 # version N: let the next push bring version N
 sed -i "s/^VERSION = .*/VERSION = \\"$1\\"/" app.py && git commit -qam "Version $1"
 """
+
+PROGRAMS = {
+    "ask": ASK,
+    "visit": VISIT,
+    "version": VERSION,
+    "api": API,
+    "field": FIELD,
+    "fetch": FETCH,
+}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +73,7 @@ def _stage(running: Product, root: Path, app: str) -> Stage:
     environment = {name: text for name, text in running.environment.items() if name != "PATH"}
     environment["GIT_CONFIG_GLOBAL"] = f"{environment['HOME']}/.gitconfig"
     stage = Stage.make(root, **environment)
-    for name, text in (("ask", ASK), ("visit", VISIT), ("version", VERSION)):
+    for name, text in PROGRAMS.items():
         (root / "bin" / name).write_text(text)
         (root / "bin" / name).chmod(0o755)
     stage.folder = running.repository(app, with_worker("1"))

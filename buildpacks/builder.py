@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cached_property
@@ -23,6 +23,7 @@ from buildpacks import (
     surroundings,
 )
 from buildpacks.bases import Bases
+from buildpacks.cache import Caches, usage
 from buildpacks.detect import detect
 from buildpacks.disk import disk_of
 from buildpacks.dispatch import Dispatch
@@ -34,10 +35,12 @@ from buildpacks.order import DOCKERFILE, Order, Shop, left_out, order, tag_of
 from buildpacks.origins import Policy
 from buildpacks.plan import Life, Plan
 from buildpacks.roots import Roots
+from buildpacks.space import space
 from buildpacks.stack_facts import Stack
 from buildpacks.tree import Tree
 from buildpacks.watch import Watch
 from empire import events
+from empire.disk import Space
 from empire.errors import BuildFailed, EmpireError
 from empire.events import Line, Stage, Stream
 from empire.files import write_once
@@ -49,6 +52,8 @@ from empire.settings import Settings
 
 OURS = "empire/"
 SHOWN = 5
+SPACE_SECONDS = 50.0
+"""How long a person waits for the engine to count; the next time it knows most of it."""
 
 log = structlog.get_logger()
 
@@ -59,6 +64,7 @@ class Builder:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._engine = Engine(settings.docker_host)
+        self._caches = Caches(self._engine, settings)
 
     def build(
         self,
@@ -79,7 +85,7 @@ class Builder:
         disk = disk_of(self._settings, self._facts)
         disk.refuse()
         watching = Watch(is_cancelled, self._settings.build_seconds, disk.begin().breach)
-        with ExitStack() as opened, watching as watch:
+        with ExitStack() as opened, watching as watch, self._caches.used_by(source.app):
             job = yield from self._job(source, build, config, opened, watch)
             found, summary = self._earlier(source, build), "made by an earlier attempt"
             dispatch = Dispatch(self._engine, self._settings, self._has_buildkit, watch)
@@ -109,7 +115,7 @@ class Builder:
     ) -> Stream[Image]:
         """Yield what a build would do and return the image it would make; nothing is built."""
         watching = Watch(is_cancelled, self._settings.build_seconds)
-        with ExitStack() as opened, watching as watch:
+        with ExitStack() as opened, watching as watch, self._caches.used_by(source.app):
             job = yield from self._job(source, "", config, opened, watch)
             watch.check()
             base, bench = self._bases(job).found_both(job.plan)
@@ -125,6 +131,17 @@ class Builder:
         stamps.forget(self._settings.home, app)
         git_fetch.forget(self._settings.home, app)
         generations.forget(self._settings.home, app)
+
+    def space(self, apps: Sequence[AppName]) -> Space:
+        """Return what images and caches take up; raises Unavailable."""
+        place = disk_of(self._settings, self._facts)
+        found = usage(self._engine, SPACE_SECONDS)
+        return space(found, apps, self._settings.instance, self._caches, place)
+
+    def tidy(self) -> None:
+        """Bring the build caches back to their budgets, unless a build runs."""
+        if self._has_buildkit:
+            self._caches.tidy(disk_of(self._settings, self._facts))
 
     def limits_problem(self) -> str:
         """Return why builds run without memory and processor limits, empty when they have them."""

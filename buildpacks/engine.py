@@ -16,6 +16,7 @@ from docker.utils import kwargs_from_env
 from buildpacks import errors
 
 CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 60.0
 CHUNK = 1 << 18
 LOCAL = "unix:///var/run/docker.sock"
 
@@ -41,9 +42,9 @@ class Engine:
         except OSError as error:
             raise errors.engine_silent(self.address, str(error)) from None
 
-    def get(self, path: str) -> Any:
-        """Return the JSON answer, None for 404."""
-        return self._ask("GET", path)
+    def get(self, path: str, seconds: float = ANSWER_SECONDS) -> Any:
+        """Return the JSON answer, None for 404. Raises Unavailable, also after so many seconds."""
+        return self._ask("GET", path, seconds)
 
     def image(self, name: str) -> dict[str, Any] | None:
         """Return what the engine knows of an image, None when it has none."""
@@ -58,9 +59,9 @@ class Engine:
         """Return a long POST that is ready to send."""
         return Call(self.connect(), f"{path}?{urlencode(query)}", self.address)
 
-    def _ask(self, method: str, path: str) -> Any:
+    def _ask(self, method: str, path: str, seconds: float = ANSWER_SECONDS) -> Any:
         sock = self.connect()
-        sock.settimeout(60)
+        sock.settimeout(seconds)
         connection = _over(sock)
         try:
             connection.request(method, path)

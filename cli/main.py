@@ -76,6 +76,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "keys:remove": ("cli.keys:remove", "Remove an SSH key."),
     },
     "Server": {
+        "disk": ("cli.disk:disk", "Show what takes up the server's disk."),
         "serve": ("cli.serve:serve", "Run the server."),
         "bootstrap:aws": (
             "cli.bootstrap:aws",

@@ -18,6 +18,7 @@ from cli.first_start import welcome
 from deployer.leftovers import Leftovers
 from deployer.reconcile import RouteKeeper, reconcile
 from deployer.repairs import Repairs
+from deployer.upkeep import Upkeep
 from deployer.worker import Worker
 from empire import remains
 from empire.errors import EmpireError
@@ -74,6 +75,7 @@ def running(settings: Settings) -> Iterator[tuple[Store, Platform]]:
         for part in (
             keeper,
             Leftovers(store, platform),
+            Upkeep(store, platform),
             worker,
             ApiServer(settings, store, platform),
             GitServer(settings, store, repositories, platform),

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from empire.actors import Actor
+from empire.disk import Space
 from empire.events import Stream
 from empire.logs import LogFilter
 from empire.manifest import Dyno, Image, LogLine, Manifest, OneOff, Run, Source, Target
@@ -91,6 +92,14 @@ class Builder(Protocol):
 
     def remove(self, app: AppName) -> None:
         """Forget what builds of the app left for the next one."""
+        ...
+
+    def space(self, apps: Sequence[AppName]) -> Space:
+        """Return what builds and images take up on the disk, of each of these apps. Slow: seconds."""
+        ...
+
+    def tidy(self) -> None:
+        """Bring what builds left for the next ones back to its budget, unless a build runs."""
         ...
 
 

@@ -121,6 +121,10 @@ class Settings(BaseSettings):
     """The control group of the engine's build steps: `<its cgroup-parent>/buildkit`."""
     build_disk_max_mib: PositiveInt = 16384
     """By how much a build may lessen the free space of the disk."""
+    build_cache_max_mib: PositiveInt = 40960
+    """How much build cache the engine keeps in all, least recently used first to go."""
+    build_cache_max_mib_per_app: PositiveInt = 4096
+    """How much of it the cache mounts of one app's builds may hold."""
     disk_reserve_mib: NonNegativeInt = 1024
     """How much space of the disk builds leave free; with less, none begins."""
     metadata_reachable: bool = False

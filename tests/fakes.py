@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from empire.disk import Images, Space
 from empire.errors import Cancelled, StartFailed
 from empire.events import Line, Stage, Stream
 from empire.logs import LogFilter
@@ -84,6 +85,7 @@ class FakeBuilder(Scripted):
         super().__init__()
         self.image = Image(image_ref("nothing"), {ProcessType("web"): ""}, buildpack="Fake")
         self.output: list[str] = ["Step 1 of 1"]
+        self.disk = Space({}, 125_000_000, 30_000, 54_000_000_000, 252_000_000_000)
         self.config: dict[str, Secret] = {}
         self.has_keys = False
         self.fresh: list[str] = []
@@ -128,6 +130,15 @@ class FakeBuilder(Scripted):
 
     def remove(self, app: AppName) -> None:
         self._play("remove", app)
+
+    def space(self, apps: Sequence[AppName]) -> Space:
+        self._play("space", apps)
+        return replace(
+            self.disk, apps={app: Images(2, 5_000_000, 120_000_000, 30_000) for app in apps}
+        )
+
+    def tidy(self) -> None:
+        self._play("tidy")
 
 
 class FakeRegistry(Scripted):

@@ -115,7 +115,7 @@ class Builder:
     ) -> Stream[Image]:
         """Yield what a build would do and return the image it would make; nothing is built."""
         watching = Watch(is_cancelled, self._settings.build_seconds)
-        with ExitStack() as opened, watching as watch, self._caches.used_by(source.app):
+        with ExitStack() as opened, watching as watch:
             job = yield from self._job(source, "", config, opened, watch)
             watch.check()
             base, bench = self._bases(job).found_both(job.plan)

@@ -23,6 +23,9 @@ SIZES = {
 KINDS = ("startup", "readiness", "liveness")
 """The kinds of health checks, the likeliest first to tell whether a new version is up."""
 READ = ("type", "name", "description", "path")
+TIMES = {"initialDelay": 0.0, "attempts": 3.0, "timeout": 5.0, "wait": 5.0}
+"""When checks are made, and what Dokku takes where one of these is not said."""
+LONGEST_START_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,14 @@ def read(content: bytes) -> AppJson:
     """Return what the file says of the app's life; raises InvalidInput with file and line."""
     app = values.of_json(FILE, content)
     health, doubts = _health(app["healthchecks"])
+    required, offered = _env(app["env"])
     life = Life(
-        health, _formation(app["formation"]), _postdeploy(app["scripts"]), *_env(app["env"])
+        health,
+        max(map(_seconds, app["healthchecks"]["web"].each()), default=0),
+        _formation(app["formation"]),
+        _postdeploy(app["scripts"]),
+        required,
+        offered,
     )
     return AppJson(life, tuple(_notes(life)), (*doubts, *_doubts(app)))
 
@@ -112,7 +121,8 @@ def _health(checks: Value) -> tuple[str | None, list[str]]:
             raise path.wrong("The path of a health check starts with a slash.")
     asking.sort(key=lambda pair: _rank(pair[0]["type"]))
     others = [type_ for type_, _ in checks.items() if type_ != "web"]
-    unread = {key for check in checks["web"].each() for key, _ in check.items() if key not in READ}
+    read = (*READ, *TIMES)
+    unread = {key for check in checks["web"].each() for key, _ in check.items() if key not in read}
     doubts = []
     if others:
         doubts.append(f"Health checks of {', '.join(others)} are not made, only those of web.")
@@ -121,9 +131,29 @@ def _health(checks: Value) -> tuple[str | None, list[str]]:
     if unread:
         doubts.append(
             f"Of web's health checks these are not read: {', '.join(sorted(unread))}. A new version is "
-            "asked until it answers with a status from 200 to 399, EMPIRE_START_SECONDS at most."
+            "up when it answers with a status from 200 to 399."
         )
     return (asking[0][1].text() if asking else None), [f"{FILE}: {doubt}" for doubt in doubts]
+
+
+def _seconds(check: Value) -> float:
+    """Return how long a check lets a new version take, 0 where it says nothing of that."""
+    if not any(check[name] for name in TIMES):
+        return 0
+    delay, attempts, timeout, wait = (_number(check[name], usual) for name, usual in TIMES.items())
+    seconds = delay + attempts * (timeout + wait)
+    if seconds > LONGEST_START_SECONDS:
+        raise check.wrong(
+            f"It may take {LONGEST_START_SECONDS} seconds, and this takes {seconds:g}."
+        )
+    return seconds
+
+
+def _number(wished: Value, usual: float) -> float:
+    number = usual if wished.plain is None else wished.plain
+    if isinstance(number, bool) or not isinstance(number, int | float) or not number >= 0:
+        raise wished.wrong("It is a number of seconds or of attempts.")
+    return float(number)
 
 
 def _rank(kind: Value) -> int:
@@ -137,6 +167,10 @@ def _notes(life: Life) -> list[str]:
     notes = []
     if life.health_path:
         notes.append(f"a new version is up when web answers at {life.health_path}")
+    if life.start_seconds:
+        notes.append(
+            f"it has {life.start_seconds:g} seconds for that, or EMPIRE_START_SECONDS if that is more"
+        )
     if life.formation:
         notes.append(f"the app's first version starts with {life.formation_told}")
     if life.postdeploy:

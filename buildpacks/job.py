@@ -42,6 +42,7 @@ class Job:
             formation={
                 ProcessType(type_): wish for type_, wish in self.plan.life.formation.items()
             },
+            start_seconds=self.plan.life.start_seconds,
             postdeploy=self.plan.life.postdeploy,
             key=key,
         )

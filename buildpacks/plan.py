@@ -68,12 +68,14 @@ class Artifact:
 class Life:
     """What an app's files say of its life beside the build.
 
+    A new version may take `start_seconds` until it answers, where the server allows less.
     `formation` is for the first version alone: process types with quantity (None: the default's)
     and size (empty: the default). `postdeploy` is a command that runs once in the app's life.
     Config vars are `required`, or `offered` where a file has a value for them.
     """
 
     health_path: str | None = None
+    start_seconds: float = 0
     formation: dict[str, tuple[int | None, str]] = field(default_factory=dict)
     postdeploy: str = ""
     required: tuple[str, ...] = ()

@@ -94,6 +94,7 @@ def _shape(found: Plan, dockerfile: str) -> dict[str, Any]:
         "build_arguments": found.arguments,
         "build_env": found.wished_env,
         "health_path": found.life.health_path,
+        "start_seconds": found.life.start_seconds,
         "formation": {
             type_: {"quantity": quantity, "size": size}
             for type_, (quantity, size) in found.life.formation.items()

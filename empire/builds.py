@@ -37,6 +37,7 @@ class Build(SQLModel, table=True):
     image: ImageRef | None = None
     processes: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
     health_path: str | None = None
+    start_seconds: float = 0
     release_command: str | None = None
     size_bytes: int = 0
     buildpack: str = ""
@@ -54,6 +55,7 @@ def succeed(session: Session, build: Build, image: Image) -> None:
     build.image = image.ref
     build.processes = {str(type_): line for type_, line in image.processes.items()}
     build.health_path = image.health_path
+    build.start_seconds = image.start_seconds
     build.release_command = image.release_command
     build.size_bytes = image.size_bytes
     build.buildpack = image.buildpack
@@ -77,6 +79,7 @@ def image_of(build: Build) -> Image:
         ref=ImageRef(build.image),
         processes={ProcessType(type_): line for type_, line in build.processes.items()},
         health_path=build.health_path,
+        start_seconds=build.start_seconds,
         release_command=build.release_command,
         size_bytes=build.size_bytes,
         buildpack=build.buildpack,

@@ -29,6 +29,7 @@ class Image:
     """A built image: its id, its process types with their commands, and where it listens.
 
     An empty command means the image's own default. `health_path` is None when nothing is known.
+    `start_seconds` is how long web may take until it answers where the server allows less.
     Of the app's first version `formation` is the wish for quantity (None: the default) and size
     (empty: the default), and `postdeploy` a command of its release phase.
     Builds with equal keys make equal images; an empty key is equal to none.
@@ -40,6 +41,7 @@ class Image:
     release_command: str | None = None
     size_bytes: int = 0
     buildpack: str = ""
+    start_seconds: float = 0
     formation: dict[ProcessType, tuple[int | None, str]] = field(default_factory=dict)
     postdeploy: str = ""
     key: str = ""
@@ -64,6 +66,7 @@ class Process:
 
     `starts` says of each dyno, by index, which deployment asked for it to start: a dyno that an
     earlier one started stays as it is. Empty means that the manifest's own deployment starts all.
+    `start_seconds` is how long a dyno may take until it is healthy, if that is longer than usual.
     """
 
     type: ProcessType
@@ -72,6 +75,7 @@ class Process:
     size: Size
     health_path: str | None = None
     starts: tuple[int, ...] = ()
+    start_seconds: float = 0
 
     @property
     def is_routed(self) -> bool:

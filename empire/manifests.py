@@ -75,4 +75,5 @@ def _process(release: Release, row: Formation, change: Change, number: int) -> P
         size=formation.size_of(change.size(row)),
         health_path=release.health_path if row.type == "web" else None,
         starts=change.starts(row, number),
+        start_seconds=release.start_seconds if row.type == "web" else 0,
     )

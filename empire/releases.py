@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-CARRIED = ("image", "processes", "health_path", "release_command", "commit")
+CARRIED = ("image", "processes", "health_path", "start_seconds", "release_command", "commit")
 
 
 class Status(StrEnum):
@@ -52,6 +52,7 @@ class Release(SQLModel, table=True):
     processes: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
     quantities: dict[str, list[int | str]] = Field(default_factory=dict, sa_type=JSON)
     health_path: str | None = None
+    start_seconds: float = 0
     release_command: str | None = None
     config: bytes
     commit: str = ""
@@ -90,6 +91,7 @@ def of_image(
     release.image = image.ref
     release.processes = {str(type_): line for type_, line in image.processes.items()}
     release.health_path = image.health_path
+    release.start_seconds = image.start_seconds
     release.release_command = image.release_command
     release.config = _sealed(session, config_of(session, newest(session, app.id)))
     release.commit = commit

@@ -15,7 +15,7 @@ class Life:
     `number` is the deployment of ours that asked for it. `starts` and `versions` say of each dyno,
     by index, which deployment started it and with which release. `ids` are the deployments of ECS
     whose tasks these are, the newest last; none yet means that ECS was not seen to know of it.
-    `began_at` is in seconds since the epoch.
+    `began_at` is in seconds since the epoch; `start_seconds` is the manifest's.
     """
 
     number: int
@@ -30,6 +30,7 @@ class Life:
     ids: tuple[str, ...] = ()
     is_up: bool = False
     began_at: float = 0
+    start_seconds: float = 0
 
     @property
     def count(self) -> int:

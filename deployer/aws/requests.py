@@ -107,11 +107,12 @@ def _doors(record: Record, life: Life, settings: Settings) -> Request:
         "containerName": record.process,
         "containerPort": life.port,
     }
+    start_seconds = max(settings.start_seconds, life.start_seconds)
     return {
         "loadBalancers": [door],
         # Until then ECS leaves a task alone that does not answer. Whoever follows the deployment
         # ends it sooner, and knows better why.
-        "healthCheckGracePeriodSeconds": round(settings.start_seconds) + GRACE_MORE_SECONDS,
+        "healthCheckGracePeriodSeconds": round(start_seconds) + GRACE_MORE_SECONDS,
     }
 
 

@@ -145,8 +145,7 @@ class Rollout:
         return failures.unhealthy(self.names[0], probes or task.reason, self._lines(task))
 
     def _check_time(self, running: Sequence[Task]) -> None:
-        start_seconds = self._settings().start_seconds
-        late = [task for task in running if self._age(task) > start_seconds and self.life.port]
+        late = [t for t in running if self._age(t) > self._start_seconds() and self.life.port]
         if late:
             raise self._unhealthy(late[0], running)
         if not running and time.monotonic() - self.began_at > PLACEMENT_SECONDS:
@@ -155,8 +154,10 @@ class Rollout:
 
     def _unhealthy(self, task: Task, running: Sequence[Task]) -> StartFailed:
         probes = self.health.told([one.address for one in running])
-        seconds = self._settings().start_seconds
-        return failures.unhealthy(self.names[0], probes, self._lines(task), seconds)
+        return failures.unhealthy(self.names[0], probes, self._lines(task), self._start_seconds())
+
+    def _start_seconds(self) -> float:
+        return max(self._settings().start_seconds, self.process.start_seconds)
 
     def _lines(self, task: Task) -> list[str]:
         return failures.written(self.cluster.account, task, self.env)

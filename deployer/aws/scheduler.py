@@ -248,6 +248,7 @@ class EcsScheduler:
             capacity=task_definition.capacity(manifest.placement, self._settings),
             target_group=group,
             began_at=time.time(),
+            start_seconds=process.start_seconds,
         )
 
     def _is_whole(self, record: Record) -> bool:

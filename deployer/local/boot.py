@@ -185,8 +185,12 @@ class Boot:
             self.place.dyno, state["ExitCode"], killed_for_memory_mib=memory_mib, lines=lines
         )
 
+    @property
+    def _start_seconds(self) -> float:
+        return max(self._settings.start_seconds, self.place.process.start_seconds)
+
     def _is_over(self) -> bool:
-        late = time.monotonic() - self.began_at > self._settings.start_seconds
+        late = time.monotonic() - self.began_at > self._start_seconds
         return self._halted.is_set() or late
 
     def _check_halted(self) -> None:
@@ -200,7 +204,7 @@ class Boot:
         pid = 0 if self._is_published else details["State"]["Pid"]
         raise errors.unanswered(
             self.place.dyno,
-            self._settings.start_seconds,
+            self._start_seconds,
             probes=str(self.findings),
             diagnosis=listeners.diagnosis(pid, self.place.port) if pid else "",
             lines=self._last_lines(),

@@ -31,6 +31,10 @@ def test_the_health_check_that_tells_of_a_start_counts() -> None:
         (app(healthchecks={"web": [{"path": "up"}]}), "line 5: healthchecks.web.path is wrong"),
         (app(healthchecks={"web": [{}, {"path": 3}]}), "line 6: healthchecks.web.path is wrong"),
         (app(healthchecks={"web": [{"path": "/", "type": "x"}]}), "healthchecks.web.type is wrong"),
+        (app(healthchecks={"web": [{"wait": "5"}]}), "healthchecks.web.wait is wrong"),
+        (app(healthchecks={"web": [{"wait": -1}]}), "healthchecks.web.wait is wrong"),
+        (app(healthchecks={"web": [{"attempts": True}]}), "healthchecks.web.attempts is wrong"),
+        (app(healthchecks={"web": [{"wait": 1e9}]}), "healthchecks.web is wrong"),
         (app(env=["A"]), "line 2: env is wrong"),
         (app(addons="x"), "line 2: addons is wrong"),
         (app(formation={"a b": {}}), "line 3: formation.a b is wrong"),
@@ -57,6 +61,12 @@ def test_config_vars_that_are_required_and_those_with_a_value_are_told() -> None
     }
     life = read(app(env=env)).life
     assert (life.required, life.offered) == (("A", "E"), ("B", "D"))
+
+
+def test_health_checks_may_give_a_start_more_time() -> None:
+    checks = [{"path": "/up", "attempts": 40, "timeout": 2, "wait": 1.5}, {"initialDelay": 10}]
+    life = read(app(healthchecks={"web": checks})).life
+    assert (life.health_path, life.start_seconds) == ("/up", 140)
 
 
 def test_what_is_empty_says_nothing() -> None:

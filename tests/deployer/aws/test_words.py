@@ -8,8 +8,10 @@ import pytest
 from deployer.aws import errors, failures, requests, run_errors
 from deployer.aws.account import Account
 from deployer.aws.health import Health
+from deployer.aws.lives import Life, Record
 from deployer.aws.tasks import Task
 from empire.manifest import Size
+from empire.settings import Settings
 
 SIZE = Size("1X", 0.5, 512)
 
@@ -104,6 +106,13 @@ def test_of_what_takes_requests_one_never_runs_on_spot() -> None:
 
     assert [row["capacityProvider"] for row in base] == ["FARGATE", spot]
     assert requests.strategy(spot, is_routed=False) == [{"capacityProvider": spot, "weight": 1}]
+
+
+@pytest.mark.parametrize(("wished", "seconds"), [(0, 80), (300, 360)])
+def test_ecs_leaves_slow_starts_alone(wished: int, seconds: int, settings: Settings) -> None:
+    life = Life(1, "definition", (1,), (1,), port=8080, start_seconds=wished)
+    request = requests.creation(Record("app", "web", (life,)), life, settings)
+    assert request["healthCheckGracePeriodSeconds"] == seconds
 
 
 def test_every_error_says_what_to_do_next() -> None:

@@ -1,6 +1,7 @@
 """When a dyno on a Docker Engine counts as up, and what is said when it does not come up."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -30,6 +31,12 @@ class TestReadiness:
         assert said[0] == "Starting web.1"
         assert any(line.startswith("Still waiting for web.1 (") for line in said)
         assert said[-1].startswith("web.1 is up (")
+
+    def test_an_app_may_take_longer_than_others(self, local: LocalLab) -> None:
+        wanted = manifest(local, BEHAVE="silent")
+        patient = replace(wanted.processes[0], start_seconds=2.5)
+        error = failure(local, replace(wanted, processes=(patient,)), seconds=0.5)
+        assert error.what == "web.1 did not become healthy within 2.5 seconds."
 
     @pytest.mark.parametrize(
         ("behaviour", "path", "probes", "fix"),

@@ -178,10 +178,11 @@ class Product:
             "git", "push", *options, "empire", "HEAD:refs/heads/main", cwd=repository, check=check
         )
 
-    def pushing(self, repository: Path) -> subprocess.Popen[bytes]:
+    def pushing(self, repository: Path, *options: str) -> subprocess.Popen[bytes]:
         """Begin to push HEAD to main and return the running git."""
         return subprocess.Popen(
-            ["git", "push", "empire", "HEAD:refs/heads/main"], cwd=repository, env=self.environment,
+            ["git", "push", *options, "empire", "HEAD:refs/heads/main"],
+            cwd=repository, env=self.environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 

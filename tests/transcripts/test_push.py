@@ -135,3 +135,33 @@ def test_a_destroyed_app_leaves_nothing_and_frees_its_name(empire: Product) -> N
     assert empire.ask("leaving")[0] == 404
     empire.push(repository)
     assert empire.ask("leaving") == (200, "version one")
+
+
+def test_a_push_without_cache_stays_so_when_the_server_is_killed(empire: Product) -> None:
+    step = "RUN sleep 3; cat /proc/sys/kernel/random/uuid > /app/made\n"
+    files = {**with_dockerfile("one"), "Dockerfile": f"{DOCKERFILE}{step}"}
+    repository = empire.repository("uncached", files)
+    empire.push(repository)
+    empire.commit(repository, {"README": "again"}, "Again")
+
+    push = empire.pushing(repository, "-o", "no-cache")
+    wait_until(lambda: any(map(is_building, journals(empire))), "the build runs")
+    empire.kill()
+    push.wait()
+    empire.start()
+
+    output = empire.empire("deploys:output", "-a", "uncached").stdout
+    assert output.count("No cache is used") == 2
+    assert "v3 is live" in output
+    assert empire.ask("uncached") == (200, "version one")
+
+
+def journals(empire: Product) -> list[str]:
+    """Return what the deployments wrote so far."""
+    folder = empire.home / "logs" / "deployments"
+    return [file.read_text() for file in folder.rglob("*") if file.is_file()]
+
+
+def is_building(journal: str) -> bool:
+    """Tell whether a build without a cache came to its last step."""
+    return "No cache is used" in journal and "RUN sleep 3" in journal

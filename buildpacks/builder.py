@@ -11,29 +11,29 @@ from typing import Any
 import structlog
 
 from buildpacks import (
-    context,
     errors,
     generations,
     git_fetch,
+    heroku_buildpack,
     likeness,
     limits,
     metadata,
     stamps,
-    submodules,
     surroundings,
 )
 from buildpacks.bases import Bases
 from buildpacks.cache import Caches, usage
-from buildpacks.detect import detect
 from buildpacks.disk import disk_of
 from buildpacks.dispatch import Dispatch
 from buildpacks.engine import Engine
+from buildpacks.gathering import gathered
 from buildpacks.git_fetch import Fetches
+from buildpacks.introduction import introduction, unset
 from buildpacks.job import Job, granted
 from buildpacks.limits import Limits
-from buildpacks.order import DOCKERFILE, Order, Shop, left_out, order, tag_of
+from buildpacks.order import DOCKERFILE, Order, Shop, order, tag_of
 from buildpacks.origins import Policy
-from buildpacks.plan import Life, Plan
+from buildpacks.repository_errors import buildpacks_need_buildkit
 from buildpacks.roots import Roots
 from buildpacks.space import space
 from buildpacks.stack_facts import Stack
@@ -51,7 +51,6 @@ from empire.secrets import Secret
 from empire.settings import Settings
 
 OURS = "empire/"
-SHOWN = 5
 SPACE_SECONDS = 50.0
 """How long a person waits for the engine to count; the next time it knows most of it."""
 
@@ -104,6 +103,8 @@ class Builder:
             f"Built in {time.monotonic() - started:.1f} s: "
             f"{found['Size'] / 1e6:.0f} MB image, {summary}"
         )
+        if job.plan.beside:
+            job = yield from self._with_processes(job, found["Id"])
         return job.image(found, key)
 
     def forecast(
@@ -168,18 +169,21 @@ class Builder:
         """Say what will be built and why, and return it."""
         roots = Roots.of(config)
         fetches = Fetches(self._settings, source.app, watch.check)
-        source = yield from submodules.merged(source, roots, self._settings, fetches, opened)
-        tree = opened.enter_context(Tree(source, roots.app))
-        buildpack = detect(tree)
+        key = self._shop.cache_key
+        source, tree, buildpack = yield from gathered(
+            source, config, self._settings, fetches, key, opened
+        )
         stack = self._stack(has_to_be_there=buildpack.needs_base)
         plan = buildpack.plan(tree, stack)
+        if plan.beside and not self._has_buildkit:
+            raise buildpacks_need_buildkit()
         given = granted(tree, plan, config, source.version or source.commit)
         if plan.dockerfile:
             self._policy(source).check(tree.text(plan.dockerfile), given.arguments)
         if (folder := roots.context_of(plan)) != roots.app:
             plan, tree = roots.seen(plan), opened.enter_context(Tree(source, folder))
         yield from introduction(plan, tree, self._settings.base_image)
-        yield from _unset(plan.life, config)
+        yield from unset(plan.life, config)
         yield from map(Line, given.notes)
         yield from map(events.Warning, given.warnings)
         return Job(tree, source, build, plan, stack, given)
@@ -231,7 +235,9 @@ class Builder:
         self._protect()
         try:
             try:
-                image, summary = yield from dispatch.send(wanted, tree)
+                sent = dispatch.send(wanted, tree)
+                told = heroku_buildpack.as_heroku_says(sent) if wanted.beside else sent
+                image, summary = yield from told
             except BuildFailed as error:
                 plain = _with_own_syntax(wanted, error)
                 yield events.Warning(
@@ -245,6 +251,17 @@ class Builder:
                 self._engine.remove_tag(wanted.tag)
             raise
         return self._engine.image(image) or {"Id": image, "Size": 0}, summary
+
+    def _with_processes(self, job: Job, image: str) -> Stream[Job]:
+        """Return the job with the process types that classic buildpacks made known."""
+        name = f"empire-{self._settings.instance}-look-{image[-12:]}"
+        released, declared = (
+            self._engine.file(image, f"{heroku_buildpack.RESULT}/{file}", name)
+            for file in ("release.yml", "Procfile")
+        )
+        processes = heroku_buildpack.processes(released or b"", declared)
+        yield Line(f"Process types: {', '.join(processes)}")
+        return replace(job, plan=replace(job.plan, processes=processes))
 
     def _earlier(self, source: Source, build: str) -> dict[str, Any] | None:
         """Return the image of an attempt under the same name that was cut off after its build."""
@@ -290,49 +307,6 @@ class Builder:
     def _facts(self) -> dict[str, Any]:
         facts: dict[str, Any] = self._engine.get("/info") or {}
         return facts
-
-
-def introduction(plan: Plan, tree: Tree, base: str) -> Stream[None]:
-    """Say what will be built, why so, and what of the source will not be as its owner thinks."""
-    if plan.dockerfile:
-        yield Stage("Building with Dockerfile")
-    else:
-        yield Stage(f"Building with the {plan.buildpack} buildpack on {_base_of(plan, base)}")
-    yield from map(Line, plan.notes)
-    yield from map(events.Warning, plan.warnings)
-    is_left_out = left_out(tree, plan)
-    if paths := [path for path in context.lfs_pointers(tree) if not is_left_out(path)]:
-        yield events.Warning(_pointers(paths))
-
-
-def _pointers(paths: list[str]) -> str:
-    are = (
-        "1 file is a Git LFS pointer"
-        if len(paths) == 1
-        else f"{len(paths)} files are Git LFS pointers"
-    )
-    return (
-        f"{are}: {_few(paths)}. Their contents are not in the push, so the app gets the pointers. "
-        "Have the app fetch the contents from elsewhere, or take them out of LFS: "
-        f'git lfs migrate export --include="{paths[0]}"'
-    )
-
-
-def _unset(life: Life, config: Mapping[str, Secret]) -> Stream[None]:
-    if missing := [name for name in life.required if name not in config]:
-        yield events.Warning(f"app.json asks for config vars that are not set: {_few(missing)}")
-    if offered := [name for name in life.offered if name not in config]:
-        yield Line(f"Not set, though the app's files have a value for them: {_few(offered)}")
-
-
-def _base_of(plan: Plan, base: str) -> str:
-    chosen = plan.workbench or plan.base
-    return chosen.image if chosen else base
-
-
-def _few(paths: list[str]) -> str:
-    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
-    return ", ".join(paths[:SHOWN]) + more
 
 
 def _with_own_syntax(wanted: Order, error: BuildFailed) -> Order:

@@ -8,7 +8,7 @@ import posixpath
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from buildpacks.tree import Entry, Tree
+from buildpacks.tree import Entry, Tree, mode_of
 
 BLOCK = 512
 LFS = b"version https://git-lfs.github.com/spec/"
@@ -17,22 +17,26 @@ LFS_USUAL_BYTES = range(120, 145)  # the spec's line, a SHA-256, a size
 
 
 def stream(
-    first: Mapping[str, bytes], tree: Tree, entries: Iterable[Entry], prefix: str = ""
+    first: Mapping[str, bytes],
+    tree: Tree,
+    entries: Iterable[Entry],
+    prefix: str = "",
+    beside: Iterable[Entry] = (),
 ) -> Iterator[bytes]:
-    """Yield a tar of our own files and then of the commit's, below prefix.
+    """Yield a tar of our own files, then of the commit's below prefix, then of others.
 
     Files get the commit's time, so the same commit gives the same bytes. The first entry decides
     what the engine takes the body for: a plain file of ours, in GNU format, without PAX headers.
     """
     at = tree.committed_at()
     for path, content in first.items():
-        yield _header(path, 0o100644, len(content), at)
+        yield _header(path, mode_of(content), len(content), at)
         yield from _padded([content], len(content))
     known: set[str] = set()
-    files = [entry for entry in entries if not entry.is_submodule]
-    contents = tree.stream(entry.oid for entry in files)
-    for entry, chunks in zip(files, contents, strict=True):
-        path = prefix + entry.path
+    files = [(prefix + entry.path, entry) for entry in entries if not entry.is_submodule]
+    files += [(entry.path, entry) for entry in beside]
+    contents = tree.stream(entry.oid for _, entry in files)
+    for (path, entry), chunks in zip(files, contents, strict=True):
         yield from _folders(path, at, known)
         if entry.is_link:
             yield _header(path, entry.mode, 0, at, b"".join(chunks))

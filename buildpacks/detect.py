@@ -3,6 +3,7 @@
 What the app's files say of the build in other platforms' formats comes on top of its plan.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -11,6 +12,7 @@ from buildpacks import (
     dockerfile_app,
     errors,
     golang,
+    heroku_buildpack,
     heroku_yml,
     java,
     listed,
@@ -22,11 +24,14 @@ from buildpacks import (
     ruby,
     static,
 )
+from buildpacks.heroku_buildpack import Classic
 from buildpacks.ignore import Ignored
 from buildpacks.plan import Plan
 from buildpacks.stack_facts import Stack
 from buildpacks.tree import Tree
 from buildpacks.values import Value
+from empire.platform import NOTHING
+from empire.secrets import Secret
 
 
 class Buildpack(Protocol):
@@ -76,16 +81,22 @@ class Detected:
         return plan
 
 
-def detect(tree: Tree) -> Detected:
+def detect(tree: Tree, config: Mapping[str, Secret] = NOTHING) -> Detected:
     """Return the buildpack for the app; raises BuildFailed, InvalidInput when none fits.
 
-    heroku.yml comes first, then what project.toml or app.json lists, then the app's own files.
+    The config var BUILDPACK_URL comes first, then heroku.yml, then what .buildpacks, project.toml
+    or app.json lists, then the app's own files.
     """
-    if heroku_yml.recognises(tree):
+    named = heroku_buildpack.of_config(config)
+    if not named and heroku_yml.recognises(tree):
         unused = app_json.FILE in tree and app_json.buildpacks(tree.read(app_json.FILE))
         note = f"{app_json.FILE}'s buildpacks are not used: {heroku_yml.FILE} builds the app."
         return Detected(heroku_yml, (note,) if unused else ())
-    if asked := listed.chosen(_listed(tree)):
+    named = named or _listed(tree)
+    if heroku_buildpack.has_addresses(named):
+        unread = ("The Dockerfile is not used",) if dockerfile_app.recognises(tree) else ()
+        return Detected(Classic(tuple(named)), unread)
+    if asked := listed.chosen(named):
         return _asked(tree, *asked)
     if dockerfile_app.recognises(tree):
         return Detected(dockerfile_app)
@@ -104,11 +115,13 @@ def _seen(tree: Tree) -> Tree:
 
 
 def _listed(tree: Tree) -> list[Value]:
-    """Return the buildpacks that the app names itself: project.toml's, else app.json's."""
+    """Return the buildpacks that the app names itself: .buildpacks', project.toml's, app.json's."""
+    if named := heroku_buildpack.of_file(tree):
+        return named
     if project_toml.FILE in tree:
-        named = project_toml.read(tree.read(project_toml.FILE)).buildpacks
-        if named:
-            return list(named)
+        found = project_toml.read(tree.read(project_toml.FILE)).buildpacks
+        if named := list(found):
+            return named
     return app_json.buildpacks(tree.read(app_json.FILE)) if app_json.FILE in tree else []
 
 

@@ -78,6 +78,8 @@ def _build_stage(plan: Plan, workshop: Workshop) -> list[str]:
     lines += _env(plan.build_env)
     lines += [f"ENV {name}={_quoted(value)}" for name, value in plan.wished_env.items()]
     lines += _trust(workshop)
+    lines += [f"COPY {OURS}{path} {path}" for path in sorted(plan.aids)]
+    lines += ["COPY buildpacks/ /opt/buildpacks/"] if plan.beside else []
     steps: tuple[Step, ...] = (*plan.tools, *plan.steps)
     return [*lines, *(_step(step, workshop) for step in steps), ""]
 
@@ -140,6 +142,11 @@ def mounted(secret: Secret) -> str:
     return f"--mount=type=secret,id={secret.id},target={secret.target},mode=0444"
 
 
+def config_id(name: str) -> str:
+    """Return the id of the secret that is a config var's value."""
+    return f"config-{name}"
+
+
 def private_id(name: str, key: bytes, shown: str = "own") -> str:
     """Return a cache's id that no other app's Dockerfile can guess and fill with its own files."""
     digest = hmac.new(key, name.encode("utf-8", "replace"), "sha256").hexdigest()
@@ -156,4 +163,5 @@ def _mounts(run: Run, workshop: Workshop) -> list[str]:
     ]
     secrets = [mounted(secret) for secret in (workshop.secrets if run.fetches else ())]
     version = [f"--mount=type=secret,id={VERSION}"] if run.is_told_version else []
-    return caches + secrets + version
+    config = [mounted(Secret(config_id(name), f"/tmp/env/{name}")) for name in run.config]  # noqa: S108
+    return caches + secrets + version + config

@@ -6,8 +6,10 @@ The Engine's Python client cannot stop a running request without a deadlock, and
 import http.client
 import json
 import socket
+import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from io import BytesIO
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -55,16 +57,43 @@ class Engine:
         """Remove the tag, and the image when nothing else holds it."""
         self._ask("DELETE", f"/images/{quote(name)}")
 
+    def file(self, image: str, path: str, name: str) -> bytes | None:
+        """Return a file of an image, None when it has none; `name` is a free name for a container."""
+        container = f"/containers/{quote(name)}"
+        self._send("DELETE", f"{container}?force=1")
+        self._send("POST", f"/containers/create?name={quote(name)}", {"Image": image, "Cmd": ["-"]})
+        try:
+            tar = self._send("GET", f"{container}/archive?{urlencode({'path': path})}")
+        finally:
+            self._send("DELETE", f"{container}?force=1")
+        if tar is None:
+            return None
+        with tarfile.open(fileobj=BytesIO(tar)) as archive:
+            content = archive.extractfile(archive.getmembers()[0])
+            return content.read() if content else None
+
     def call(self, path: str, query: Mapping[str, str]) -> "Call":
         """Return a long POST that is ready to send."""
         return Call(self.connect(), f"{path}?{urlencode(query)}", self.address)
 
     def _ask(self, method: str, path: str, seconds: float = ANSWER_SECONDS) -> Any:
+        content = self._send(method, path, seconds=seconds)
+        return None if content is None else json.loads(content or b"{}")
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        seconds: float = ANSWER_SECONDS,
+    ) -> bytes | None:
+        """Return the answer's content, None for 404."""
         sock = self.connect()
         sock.settimeout(seconds)
         connection = _over(sock)
         try:
-            connection.request(method, path)
+            headers = {"Content-Type": "application/json"} if body else {}
+            connection.request(method, path, json.dumps(body) if body else None, headers)
             response = connection.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException) as error:
@@ -75,7 +104,7 @@ class Engine:
             return None
         if response.status >= http.client.BAD_REQUEST:
             raise errors.engine_refused(f"{method} {path}", message(content))
-        return json.loads(content) if content else {}
+        return content
 
 
 class Call:

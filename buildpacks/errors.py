@@ -44,7 +44,8 @@ def unknown_buildpack(where: str, name: str, known: Sequence[str]) -> InvalidInp
     return InvalidInput(
         f"{where}: there is no buildpack {shown(name, 200)} here.",
         why=f"These can be had: {_either(known, 'and')}.",
-        fix="Name one of them, or none so that the app's files decide; or bring a Dockerfile.",
+        fix="Name one of them, or the URL of a classic buildpack's git repository; or none so that "
+        "the app's files decide; or bring a Dockerfile.",
     )
 
 

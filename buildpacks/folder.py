@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from buildpacks.objects import Objects
-from buildpacks.tree import Entry, Tree
+from buildpacks.tree import Entry, Tree, mode_of
 
 LINK, FOLDER, KIND = 0o120000, 0o040000, 0o170000
 
@@ -58,15 +58,21 @@ class Folder:
 
     @classmethod
     def of(
-        cls, own: Mapping[str, bytes], tree: Tree, entries: Iterable[Entry], prefix: str
+        cls,
+        own: Mapping[str, bytes],
+        tree: Tree,
+        entries: Iterable[Entry],
+        prefix: str,
+        beside: Sequence[Entry] = (),
     ) -> "Folder":
-        """Return the folder of our files by path and the commit's entries below prefix."""
+        """Return the folder of our files by path, the commit's entries below prefix, and others."""
         kept = [entry for entry in entries if not entry.is_submodule]
-        links = [entry for entry in kept if entry.is_link]
+        links = [entry for entry in (*kept, *beside) if entry.is_link]
         targets = dict(zip(links, tree.contents(links), strict=True))
         return cls(
-            [Item(path, 0o100644, len(content), content) for path, content in own.items()]
+            [Item(path, mode_of(content), len(content), content) for path, content in own.items()]
             + [_item(entry, prefix, targets.get(entry)) for entry in kept]
+            + [_item(entry, "", targets.get(entry)) for entry in beside]
         )
 
     def below(self, paths: Sequence[str]) -> "Folder":

@@ -29,6 +29,7 @@ from empire.settings import Settings
 
 FOLDER = "fetched"
 POLL_SECONDS = 0.05
+KILL_SECONDS = 0.5
 SECONDS = 120
 COMMIT = re.compile(r"[0-9a-f]{40}")
 # What old histories are full of; the same as for pushes.
@@ -53,6 +54,7 @@ class Fetches:
     """What one app's builds fetch. `check` is called while git works, and raises to give up."""
 
     def __init__(self, settings: Settings, app: AppName, check: Callable[[], None]) -> None:
+        self.app = app
         self._settings = settings
         self._check = check
         self.git_dir = repository_of(settings.home, app)
@@ -110,13 +112,19 @@ class Fetches:
                     self._check()
                     if time.monotonic() > deadline:
                         return errors.too_slow(settings.build_git_seconds)
-                    if _size(self.git_dir) - before > settings.build_git_max_mib << 20:
-                        return errors.too_large(settings.build_git_max_mib)
+                    if self._is_too_large(before):
+                        break
             finally:
                 _end(process)
+            if self._is_too_large(before):
+                shutil.rmtree(self.git_dir)  # it may all be here by now, and would be used
+                return errors.too_large(settings.build_git_max_mib)
             said.seek(0)
             text = masked(said.read(4096).decode("utf-8", "replace")).strip()
         return (text or "Git did not say why.") if process.returncode else ""
+
+    def _is_too_large(self, before: int) -> bool:
+        return _size(self.git_dir) - before > self._settings.build_git_max_mib << 20
 
     def _environment(self, address: Address, home: str) -> dict[str, str]:
         settings = dict(CONFIGURATION)
@@ -193,9 +201,13 @@ def _has_ended(process: subprocess.Popen[bytes]) -> bool:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End git and all that it started, which has a session of its own."""
+    """End git and all that it started, which has a session of its own; wait until they are gone."""
+    deadline = time.monotonic() + KILL_SECONDS
     with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+        while time.monotonic() < deadline:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            time.sleep(0.005)
     process.wait()
 
 

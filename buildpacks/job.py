@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from buildpacks import wishes
-from buildpacks.plan import Plan
+from buildpacks.dockerfile import config_id
+from buildpacks.plan import Plan, Run
 from buildpacks.stack_facts import Stack
 from buildpacks.tree import Tree
 from buildpacks.wishes import Granted
@@ -50,13 +51,18 @@ class Job:
     def reused(self, image: Image) -> Image:
         """Return the image of an equal build as this one's."""
         mine = self.image({"Id": image.ref, "Size": image.size_bytes}, image.key)
-        return replace(mine, health_path=self.plan.life.health_path or image.health_path)
+        mine = replace(mine, health_path=self.plan.life.health_path or image.health_path)
+        if not self.plan.beside:
+            return mine
+        return replace(mine, processes=image.processes, release_command=image.release_command)
 
 
 def granted(tree: Tree, plan: Plan, config: Mapping[str, Secret], commit: str) -> Granted:
     """Return what the config vars give to the plan's Dockerfile, and the commit if it asks."""
     if not plan.dockerfile:
-        return wishes.NOTHING
+        names = [name for step in plan.steps if isinstance(step, Run) for name in step.config]
+        values = {name: config[name].reveal().encode() for name in names}
+        return Granted(secrets={config_id(name): value for name, value in values.items()})
     text = tree.text(plan.dockerfile)
     given = wishes.granted(text, config)
     version = {VERSION: commit} if wishes.names_argument(text, VERSION) else {}

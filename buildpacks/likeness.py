@@ -92,7 +92,7 @@ def _filled(name: str, known: Mapping[str, str]) -> str:
 def _files(order: Order, tree: Tree) -> str:
     rows = [
         f"{entry.mode:o} {entry.oid} {entry.path}"
-        for entry in context.kept(tree, order.is_left_out)
+        for entry in (*context.kept(tree, order.is_left_out), *order.beside)
     ]
     return _digest("\0".join(sorted(rows)).encode("utf-8", "surrogateescape"))
 

@@ -15,7 +15,7 @@ from buildpacks.ignore import Ignored, like_git
 from buildpacks.plan import Plan
 from buildpacks.rewrite import rewritten
 from buildpacks.ssh_agent import Key
-from buildpacks.tree import Tree
+from buildpacks.tree import Entry, Tree
 from buildpacks.wishes import NOTHING, Granted
 from empire.manifest import Source
 
@@ -41,6 +41,7 @@ class Order:
     target: str = ""
     keys: dict[str, Key] = field(default_factory=dict, repr=False)
     is_fresh: bool = False
+    beside: tuple[Entry, ...] = ()
 
     def context(self, tree: Tree) -> Iterator[bytes]:
         """Yield the build context as a tar stream."""
@@ -48,7 +49,7 @@ class Order:
         entries = context.kept(
             tree, lambda path: self.prefix + path in self.first or self.is_left_out(path)
         )
-        return context.stream(self.first, tree, entries, prefix=self.prefix)
+        return context.stream(self.first, tree, entries, self.prefix, self.beside)
 
     def offer(self, tree: Tree, home: Path) -> Offer:
         """Return the build context as folders of which the engine takes what it lacks."""
@@ -57,7 +58,7 @@ class Order:
         entries = context.kept(tree, self.is_left_out)
         folders = {
             "dockerfile": Folder([Item(DOCKERFILE, 0o100644, len(dockerfile), dockerfile)]),
-            "context": Folder.of(own, tree, entries, self.prefix),
+            "context": Folder.of(own, tree, entries, self.prefix, self.beside),
         }
         return Offer(
             folders,
@@ -135,7 +136,10 @@ def order(
         _ours(plan, source, shop),
         f"{APP}/",
         ignored,
-        secret_files(shop.secrets, has_mounts=shop.has_mounts)[1] | _version(source, shop),
+        secret_files(shop.secrets, has_mounts=shop.has_mounts)[1]
+        | _version(source, shop)
+        | granted.secrets,
+        beside=plan.beside,
     )
 
 
@@ -196,7 +200,7 @@ def _ours(plan: Plan, source: Source, shop: Shop) -> dict[str, bytes]:
         shop.has_mounts,
         shop.bench,
     )
-    files = {f"{OURS}{path}": content for path, content in plan.embedded.items()}
+    files = {f"{OURS}{path}": content for path, content in (plan.embedded | plan.aids).items()}
     files |= secret_files(shop.secrets, has_mounts=shop.has_mounts)[0]
     return {DOCKERFILE: render(plan, workshop).encode(), **files}
 

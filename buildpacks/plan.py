@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from buildpacks.tree import Entry
+
 
 @dataclass(frozen=True, slots=True)
 class Cache:
@@ -25,13 +27,15 @@ class Run:
 
     `fetches` means that it talks to package indexes: it gets the operator's certificates, indexes
     and caches, none of which stay in the image. `is_told_version` means that it builds the app
-    itself and gets the commit as SOURCE_VERSION.
+    itself and gets the commit as SOURCE_VERSION. It sees the config vars that `config` names as
+    files in /tmp/env.
     """
 
     command: str
     fetches: bool = False
     caches: tuple[Cache, ...] = ()
     is_told_version: bool = False
+    config: tuple[str, ...] = ()
 
 
 Step = Copy | Run
@@ -113,6 +117,10 @@ class Plan:
     build_env: dict[str, str] = field(default_factory=dict)
     env: dict[str, str] = field(default_factory=dict)
     embedded: dict[str, bytes] = field(default_factory=dict)
+    aids: dict[str, bytes] = field(default_factory=dict)
+    """Files of ours that the build stage needs, by their path in it."""
+    beside: tuple[Entry, ...] = ()
+    """Files of other repositories below buildpacks/, which the build stage gets as /opt/buildpacks."""
     base: Base | None = None
     workbench: Base | None = None
     left_out: tuple[str, ...] = ()

@@ -59,3 +59,57 @@ def submodules_too_large(files: int, mib: int, most_files: int, most_mib: int) -
 def unreadable_tree(path: str, why: Sequence[str]) -> BuildFailed:
     """Git refused a tree of a submodule."""
     return BuildFailed(f"The files of the submodule {shown(path)} are refused.", why="\n".join(why))
+
+
+def wrong_buildpack(where: str, what: str, why: str) -> InvalidInput:
+    """A buildpack's address is not one that the server fetches from."""
+    return InvalidInput(
+        f"{where}: {what}",
+        why=why,
+        fix="Name its git repository: https://HOST/PATH, with #BRANCH, #TAG or #COMMIT if wanted.",
+    )
+
+
+def no_buildpack(address: str, commit: str, missing: Sequence[str]) -> BuildFailed:
+    """What was fetched has not the programs that make a classic buildpack."""
+    return BuildFailed(
+        f"{address} is no classic buildpack.",
+        why=f"At {commit[:12]} it has no {' and no '.join(missing)}.",
+        fix="Name a repository whose bin folder has detect and compile.",
+    )
+
+
+def refused(number: int, name: str, said: Sequence[str]) -> BuildFailed:
+    """A buildpack's bin/detect said no."""
+    before = f"Those before it ({number - 1}) said yes." if number > 1 else ""
+    return BuildFailed(
+        f"Buildpack {number} said no to this app: {name}.",
+        why="\n".join([*said, "Its bin/detect does not recognise the app.", before]).strip(),
+        fix="Name another one in BUILDPACK_URL, .buildpacks or app.json, or add the file that it "
+        "looks for; without any, the app's files decide.",
+    )
+
+
+def failed(number: int, what: str, said: Sequence[str]) -> BuildFailed:
+    """A program of a buildpack ended with an error."""
+    return BuildFailed(f"Buildpack {number} failed: {what}.", why="\n".join(said))
+
+
+def no_processes() -> BuildFailed:
+    """Neither the buildpacks nor a Procfile say what runs."""
+    return BuildFailed(
+        "Nothing says how to start this app.",
+        why="There is no Procfile, and the last buildpack names no default process types.",
+        fix="Add a Procfile with a line such as: web: ./server",
+    )
+
+
+def buildpacks_need_buildkit() -> BuildFailed:
+    """The engine's builder cannot hand config vars to a step without keeping them."""
+    return BuildFailed(
+        "Classic buildpacks need BuildKit.",
+        why="This server builds with its engine's classic builder, whose layers would keep the "
+        "config vars that buildpacks read.",
+        fix="Have the operator set EMPIRE_BUILDER=auto on an engine with BuildKit (Docker 18.09 or "
+        "later), or build without BUILDPACK_URL and .buildpacks.",
+    )

@@ -126,6 +126,11 @@ class Tree:
             )
 
 
+def mode_of(content: bytes) -> int:
+    """Return git's mode for a file of ours: those that name their interpreter are programs."""
+    return 0o100755 if content.startswith(b"#!") else 0o100644
+
+
 def _beside(path: str, target: str) -> str:
     """Return the tree's path that a link's target names; empty when it leaves the tree."""
     parts: list[str] = list(Path(path).parent.parts)

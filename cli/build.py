@@ -1,14 +1,17 @@
 """empire build, build:plan: what a push would build, seen and built on this machine, without a server."""
 
 import re
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 
+from buildpacks import heroku_buildpack
 from buildpacks.builder import Builder
-from buildpacks.detect import detect
 from buildpacks.dockerfile import Workshop, render
+from buildpacks.gathering import gathered
+from buildpacks.git_fetch import Fetches
 from buildpacks.plan import Plan
 from buildpacks.stack import ensure_base
 from buildpacks.stack_facts import Stack
@@ -17,10 +20,14 @@ from buildpacks.work_tree import source_of
 from cli.output import Json, as_json, data, say
 from empire.events import Stream, masked
 from empire.names import AppName
+from empire.secrets import Secret
 from empire.settings import Settings
 
 Result = TypeVar("Result")
 Folder = Annotated[Path, typer.Argument(help="The app's folder; else this one.")]
+Buildpack = Annotated[
+    str, typer.Option("--buildpack", help="A buildpack's git URL, as BUILDPACK_URL names it.")
+]
 OWN = "(the image's own command)"
 APART = "builds"
 """The folder below the server's home that keeps what builds by hand share, apart from its own."""
@@ -31,13 +38,18 @@ def plan(
     dockerfile: Annotated[
         bool, typer.Option("--dockerfile", help="Print the Dockerfile that would be built.")
     ] = False,
+    buildpack: Buildpack = "",
     json_: Json = False,
 ) -> None:
     """Show what would be built and why."""
     settings = Settings.read()
-    with source_of(directory, _name_of(directory)) as source, Tree(source) as tree:
-        stack = Stack.usual(settings.base_image)
-        found = detect(tree).plan(tree, stack)
+    stack = Stack.usual(settings.base_image)
+    name, config = _name_of(directory), _config(buildpack)
+    fetches = Fetches(_apart(settings), name, lambda: None)
+    with source_of(directory, name) as source, ExitStack() as opened:
+        gathering = gathered(source, config, settings, fetches, b"", opened)
+        _, tree, detected = _shown(gathering)
+        found = detected.plan(tree, stack)
         text = _dockerfile(found, tree, stack.image)
     if json_:
         as_json(_shape(found, text))
@@ -47,16 +59,24 @@ def plan(
         _show(found, stack.image)
 
 
-def build(directory: Folder = Path()) -> None:
+def build(directory: Folder = Path(), buildpack: Buildpack = "") -> None:
     """Build the app in a folder on this machine's engine, and print the image's id."""
     settings = Settings.read()
-    apart = settings.model_copy(update={"home": settings.home / APART})
     name = _name_of(directory)
     _shown(ensure_base(settings))
     with source_of(directory, name) as source:
-        image = _shown(Builder(apart).build(source, "latest", lambda: False))
+        builder = Builder(_apart(settings))
+        image = _shown(builder.build(source, "latest", lambda: False, _config(buildpack)))
     say(f"Run it: docker run --rm -e PORT=5000 -p 127.0.0.1:5000:5000 {image.ref[7:19]}")
     data(image.ref)
+
+
+def _apart(settings: Settings) -> Settings:
+    return settings.model_copy(update={"home": settings.home / APART})
+
+
+def _config(buildpack: str) -> dict[str, Secret]:
+    return {heroku_buildpack.URL: Secret(buildpack)} if buildpack else {}
 
 
 def _shown(events: Stream[Result]) -> Result:

@@ -6,21 +6,24 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from buildpacks.detect import detect
+from buildpacks.detect import Detected, detect
 from buildpacks.dockerfile import Workshop, render
+from buildpacks.heroku_buildpack import Brought, Classic, address_of
 from buildpacks.plan import Life, Plan
 from buildpacks.stack_facts import Stack
-from buildpacks.tree import Tree
+from buildpacks.tree import Entry, Tree
 from empire.errors import EmpireError
 from tests.buildpacks.sources import Repository
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 APPS = sorted(path.stem for path in (FIXTURES / "plans").iterdir())
 STACK = Stack.usual()
+HOSTS = "github.com, git.example.com"
 
 
 @pytest.mark.parametrize("name", APPS)
@@ -29,13 +32,26 @@ def test_an_app_gets_its_plan(name: str, tmp_path: Path) -> None:
     source = Repository(tmp_path / "app").commit({})
     with Tree(source) as tree:
         try:
-            shown = _shown(detect(tree).plan(tree, STACK))
+            shown = _shown(_with_classic(detect(tree)).plan(tree, STACK))
         except EmpireError as refusal:
             shown = f"refused:\n{refusal}\n"
     snapshot = FIXTURES / "plans" / f"{name}.txt"
     if os.environ.get("UPDATE_PLANS"):
         snapshot.write_text(shown)
     assert shown == snapshot.read_text()
+
+
+def _with_classic(detected: Detected) -> Detected:
+    """Return the same with classic buildpacks as if they had been fetched."""
+    classic = detected.buildpack
+    if not isinstance(classic, Classic):
+        return detected
+    files = (Entry("bin/detect", 0o100755, "0" * 40, 1),)
+    brought = tuple(
+        Brought(address_of(one, HOSTS), str(number) * 40, files)
+        for number, one in enumerate(classic.asked, start=1)
+    )
+    return replace(detected, buildpack=replace(classic, brought=brought))
 
 
 def _shown(plan: Plan) -> str:

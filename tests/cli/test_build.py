@@ -11,7 +11,10 @@ from cli import main
 from empire.errors import EmpireError, InvalidInput
 from empire.names import AppName
 from empire.settings import Settings
+from tests.buildpacks.classic import TOOL
 from tests.buildpacks.conftest import require_engine, sweep
+from tests.buildpacks.git_host import serving
+from tests.buildpacks.sources import Repository
 
 Printed = pytest.CaptureFixture[str]
 
@@ -118,3 +121,19 @@ def test_what_app_json_says_is_in_the_plan(folder: Path, capsys: Printed) -> Non
     shown = json.loads(capsys.readouterr().out)
     assert shown["formation"] == {"web": {"quantity": 2, "size": ""}}
     assert shown["config_vars"] == {"required": ["A"], "offered": ["B"]}
+
+
+def test_the_plan_names_classic_buildpacks_with_their_commits(
+    folder: Path, tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "host").mkdir()
+    with serving(tmp_path / "host") as host:
+        monkeypatch.setenv("EMPIRE_BUILD_GIT_HOSTS", host.url)
+        commit = Repository(tmp_path / "host" / "tool").commit(TOOL).commit
+        run("build:plan", "--buildpack", f"{host.url}/tool#main", str(folder))
+    assert capsys.readouterr().out.splitlines() == [
+        "Buildpack: Heroku",
+        "Base image: empire/heroku-build:24",
+        "BUILDPACK_URL asks for classic buildpacks, on the stack heroku-24",
+        f"Buildpack 1: {host.url}/tool#main at {commit[:12]}",
+    ]

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
 from sqlmodel import Session
 
 from apiserver import shapes, streams
@@ -16,8 +17,15 @@ from empire.access import Permission
 from empire.apps import App
 from empire.deployments import Deployment, Kind
 from empire.errors import NotFound
+from empire.names import ImageName
 
 router = APIRouter(prefix="/apps/{app}/deployments")
+
+
+class ImageWish(BaseModel):
+    """The image to deploy, by its name."""
+
+    image: ImageName
 
 
 @router.get("")
@@ -27,6 +35,14 @@ def list_deployments(call: Asked, page: Paged, app: Identity) -> list[shapes.Dep
         found = call.app(session, app, Permission.VIEW)
         newest = deployments.of_app(session, found.id, LARGEST_MAX)
     return page.of([shaped(one, found) for one in newest], "number", "id")
+
+
+@router.post("", status_code=202)
+def deploy_image(call: Asked, app: Identity, wish: ImageWish) -> shapes.Deployment:
+    """Deploy an image that was built elsewhere; its events tell what becomes of it."""
+    with call.store.writing() as session:
+        found = call.app(session, app, Permission.DEPLOY)
+        return shaped(line.submit_image(session, found, wish.image, by=call.actor), found)
 
 
 @router.get("/{deployment}")

@@ -20,6 +20,7 @@ from buildpacks import (
     metadata,
     stamps,
     surroundings,
+    taking,
 )
 from buildpacks.bases import Bases
 from buildpacks.cache import Caches, usage
@@ -45,7 +46,7 @@ from empire.errors import BuildFailed, EmpireError
 from empire.events import Line, Stage, Stream
 from empire.files import write_once
 from empire.manifest import UNBUILT, Image, Source
-from empire.names import AppName
+from empire.names import AppName, ImageName
 from empire.platform import NOTHING, IsCancelled, Known, nothing_known
 from empire.secrets import Secret
 from empire.settings import Settings
@@ -126,6 +127,10 @@ class Builder:
                 yield Stage(f"Nothing changed since {same[0]}: its image would be used")
                 return job.reused(same[1])
             return job.image({"Id": UNBUILT, "Size": 0}, "")
+
+    def take(self, name: ImageName, is_cancelled: IsCancelled) -> Stream[tuple[Image, str]]:
+        """Return an image that is there already, and the app that it was built for here, if any."""
+        return (yield from taking.take(self._settings, name, is_cancelled))
 
     def remove(self, app: AppName) -> None:
         """Forget what builds of the app noted for the next one."""

@@ -285,3 +285,21 @@ def connection_lost() -> BuildFailed:
         why="Its connection closed before the image was done; it may have been restarted.",
         fix="Push again.",
     )
+
+
+def no_such_image(name: str, why: str) -> BuildFailed:
+    """Return the error for an image that cannot be had."""
+    return BuildFailed(
+        f"The image {name} cannot be had.",
+        why=why,
+        fix="See that the name is right, and that the server may pull it: docker login on its machine.",
+    )
+
+
+def no_command(name: str) -> BuildFailed:
+    """Return the error for an image that cannot be started."""
+    return BuildFailed(
+        f"The image {name} has no command.",
+        why="Its CMD is the web process of the app, and it has neither CMD nor ENTRYPOINT.",
+        fix="Add a CMD to its Dockerfile.",
+    )

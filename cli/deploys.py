@@ -1,4 +1,4 @@
-"""empire deploys: list, follow, cancel."""
+"""empire deploys: list, follow, cancel; empire deploy: an image that is there already."""
 
 from typing import Annotated, Any
 
@@ -34,6 +34,21 @@ def index(context: typer.Context, app: AppOption = "", num: Count = 15, json: Js
             for one in deployments
         ],
     )
+
+
+def image(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="IMAGE", help="Its name, as for docker pull.")],
+    app: AppOption = "",
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for it.")] = False,
+) -> None:
+    """Deploy an image of a registry or of the server's engine; its CMD is the web process."""
+    client, app = connect(context), app_of(app)
+    number = client.post(path("apps", app, "deployments"), {"image": name})["number"]
+    if detach:
+        say(f"Deployment {number} goes on by itself: empire deploys:output {number}")
+        return
+    follow(client.follow(app, number))
 
 
 def output(

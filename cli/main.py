@@ -58,6 +58,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "releases:output": ("cli.releases:output", "Show what was said when a release was made."),
         "releases:diff": ("cli.releases:diff", "Show what differs between two releases."),
         "rollback": ("cli.releases:rollback", "Go back to an earlier release."),
+        "deploy": ("cli.deploys:image", "Deploy an image that was built elsewhere."),
         "deploys": ("cli.deploys:index", "List an app's deployments."),
         "deploys:output": ("cli.deploys:output", "Follow a deployment's output to its end."),
         "deploys:cancel": ("cli.deploys:cancel", "Stop a deployment that waits or moves."),

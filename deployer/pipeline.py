@@ -9,6 +9,7 @@ from collections.abc import Callable
 from deployer import archives, release_phase
 from deployer.journey import Journey
 from empire import (
+    access,
     builds,
     config_vars,
     deployments,
@@ -24,7 +25,7 @@ from empire.apps import App
 from empire.builds import Build
 from empire.deployments import ARRIVING, Deployment, Kind, Step
 from empire.events import Line, Released, Stage, Stream
-from empire.manifest import Manifest
+from empire.manifest import Image, Manifest
 from empire.releases import Status
 from empire.store import now
 
@@ -43,6 +44,22 @@ def build(journey: Journey) -> Stream[None]:
         unchanged.known_to(journey.store, journey.platform, journey.app.id),
         is_fresh=journey.deployment.is_fresh,
     )
+    yield from _kept(journey, image, size_before)
+
+
+def take(journey: Journey) -> Stream[None]:
+    """Find the image that was built elsewhere; another app's is for those who may see that app."""
+    with journey.store.reading() as session:
+        name = deployments.image_name_of(session, journey.deployment)
+        size_before = builds.newest_size(session, journey.app.id)
+    image, maker = yield from journey.platform.builder.take(name, journey.is_cancelled)
+    if maker and maker != journey.app.handle:
+        with journey.store.reading() as session:
+            access.require_handle(session, journey.deployment.actor, maker, name)
+    yield from _kept(journey, image, size_before)
+
+
+def _kept(journey: Journey, image: Image, size_before: int) -> Stream[None]:
     if told := _growth(image.size_bytes - size_before, size_before):
         yield Line(told)
     image = yield from journey.platform.registry.push(
@@ -154,6 +171,11 @@ STORY: dict[tuple[Kind, Step], Callable[[Journey], Stream[None]]] = {
     (Kind.SOURCE, Step.RELEASED): prepare,
     (Kind.SOURCE, Step.PREPARED): start,
     (Kind.SOURCE, Step.STARTED): route,
+    (Kind.IMAGE, Step.RECEIVED): take,
+    (Kind.IMAGE, Step.BUILT): release,
+    (Kind.IMAGE, Step.RELEASED): prepare,
+    (Kind.IMAGE, Step.PREPARED): start,
+    (Kind.IMAGE, Step.STARTED): route,
     (Kind.CONFIG, Step.BUILT): release,
     (Kind.CONFIG, Step.RELEASED): start,
     (Kind.CONFIG, Step.STARTED): route,

@@ -6,7 +6,7 @@ from sqlmodel import Session, select
 
 from empire.actors import Actor
 from empire.apps import App, missing
-from empire.errors import Forbidden
+from empire.errors import Forbidden, NotFound
 from empire.users import Role, User
 
 __all__ = ["Actor", "Permission", "may_create_apps", "require", "require_creation"]
@@ -39,6 +39,17 @@ def require(session: Session, actor: Actor, name: str, permission: Permission) -
             fix="Ask the app's owner.",
         )
     return app
+
+
+def require_handle(session: Session, actor: Actor, handle: str, image: str) -> None:
+    """Raise NotFound for an image of an app, by its handle, that the actor may not see."""
+    app = session.exec(select(App).where(App.handle == handle)).first()
+    if app is None or _held(session, actor, app) < Permission.VIEW:
+        raise NotFound(
+            f"The image {image} is not yours.",
+            why="It was built here for an app that you cannot see, or that is gone.",
+            fix="Ask that app's owner.",
+        )
 
 
 def may_create_apps(session: Session, actor: Actor) -> bool:

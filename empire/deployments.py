@@ -26,7 +26,7 @@ from empire.errors import Cancelled, EmpireError, NotFound
 from empire.events import Event, Failed, Live, Quiet, is_last
 from empire.formation import ANEW, Change
 from empire.manifest import Source
-from empire.names import Sha, shown, whole_number
+from empire.names import ImageName, Sha, shown, whole_number
 from empire.releases import Release, Status
 from empire.secrets import Secret
 from empire.source_archives import SourceBlob
@@ -168,6 +168,11 @@ def formation_change_of(session: Session, deployment: Deployment) -> Change:
 def blob_of(session: Session, deployment: Deployment) -> SourceBlob:
     """Return where the archive of a source is."""
     return SourceBlob.from_json(_carried(session, deployment))
+
+
+def image_name_of(session: Session, deployment: Deployment) -> ImageName:
+    """Return the name of the image that the deployment brings."""
+    return ImageName(_carried(session, deployment))
 
 
 def change_of(session: Session, deployment: Deployment) -> dict[str, Secret | None]:

@@ -17,6 +17,7 @@ from empire.errors import Conflict, Superseded
 from empire.events import Line
 from empire.formation import Change
 from empire.manifest import Source
+from empire.names import ImageName
 from empire.releases import Release, Status
 from empire.secrets import Secret
 from empire.source_archives import SourceBlob
@@ -58,6 +59,17 @@ def submit_source(session: Session, app: App, blob: SourceBlob, *, by: Actor) ->
     deployment = _submitted(session, app, Kind.SOURCE, by, change=sealed, subject=blob.subject)
     record(session, by, "builds:create", app.name, f"{blob.place} deployment {deployment.number}")
     _arrived(session, deployment, blob.version, ahead)
+    return deployment
+
+
+def submit_image(session: Session, app: App, name: ImageName, *, by: Actor) -> Deployment:
+    """Return the deployment of an image that was built elsewhere."""
+    app = _locked(session, app)
+    ahead = deployments.open_of(session, app.id)
+    sealed = store_of(session).vault.seal(Secret(name))
+    deployment = _submitted(session, app, Kind.IMAGE, by, change=sealed, subject=name)
+    record(session, by, "deploy", app.name, f"{name} deployment {deployment.number}")
+    _arrived(session, deployment, "", ahead)
     return deployment
 
 

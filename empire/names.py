@@ -129,6 +129,39 @@ class ImageRef(Name):
     rule = "An image is named by its digest: sha256: and 64 hexadecimal digits."
 
 
+class ImageName(Name):
+    """What people call an image: an engine's id, or a repository with or without tag and digest."""
+
+    __slots__ = ()
+    noun = "the name of an image"
+    pattern = re.compile(
+        r"(?=.{1,255}$)(sha256:[0-9a-f]{64}"
+        r"|(localhost(:\d+)?/|[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)*(:\d+)?/)?"
+        r"[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
+        r"(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?)"
+    )
+    rule = "An image is named like registry.example.com/team/app:tag, or by a digest behind an @."
+
+    @property
+    def is_pinned(self) -> bool:
+        """Tell whether it can never mean another image."""
+        return "sha256:" in self
+
+    @property
+    def registry(self) -> str:
+        """The host that it says it is kept at; empty for one that names none."""
+        first, slash, _ = self.partition("/")
+        return first if slash and (set(".:") & set(first) or first == "localhost") else ""
+
+    @property
+    def parts(self) -> tuple[str, str]:
+        """The repository, and the tag or the digest."""
+        name, _, digest = self.partition("@")
+        head, colon, tag = name.rpartition(":")
+        has_tag = bool(colon) and "/" not in tag
+        return (head if has_tag else name), digest or (tag if has_tag else "latest")
+
+
 def shown(value: str, limit: int = 60) -> str:
     """Return the value as it may stand in a message: quoted, printable, at most limit characters."""
     text = value if len(value) <= limit else value[:limit] + "..."

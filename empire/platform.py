@@ -11,7 +11,7 @@ from empire.disk import Space
 from empire.events import Stream
 from empire.logs import LogFilter
 from empire.manifest import Dyno, Image, LogLine, Manifest, OneOff, Run, Source, Target
-from empire.names import AppName, Hostname, ImageRef
+from empire.names import AppName, Hostname, ImageName, ImageRef
 from empire.secrets import Secret
 
 IsCancelled = Callable[[], bool]
@@ -100,6 +100,13 @@ class Builder(Protocol):
 
     def tidy(self) -> None:
         """Bring what builds left for the next ones back to its budget, unless a build runs."""
+        ...
+
+    def take(self, name: ImageName, is_cancelled: IsCancelled) -> Stream[tuple[Image, str]]:
+        """Return an image that is there already, pinned, and the app it was built for here, if any.
+
+        Raises BuildFailed, Cancelled, Unavailable.
+        """
         ...
 
 

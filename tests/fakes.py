@@ -16,7 +16,7 @@ from empire.errors import Cancelled, StartFailed
 from empire.events import Line, Stage, Stream
 from empire.logs import LogFilter
 from empire.manifest import UNBUILT, Dyno, Image, LogLine, Manifest, Process, Source, Target
-from empire.names import AppName, Hostname, ImageRef, ProcessType
+from empire.names import AppName, Hostname, ImageName, ImageRef, ProcessType
 from empire.platform import EVERYTHING, NOTHING, IsCancelled, Known, nothing_known
 from empire.secrets import Secret
 from tests.fake_duplex import FakeDuplex, shell
@@ -127,6 +127,12 @@ class FakeBuilder(Scripted):
             yield Stage(f"Nothing changed since {same[0]}: its image would be used")
             return same[1]
         return replace(self.image, ref=UNBUILT)
+
+    def take(self, name: ImageName, is_cancelled: IsCancelled) -> Stream[tuple[Image, str]]:
+        yield Stage(f"Deploying the image {name}")
+        self._play("take", name, is_cancelled=is_cancelled)
+        maker, _, of_ours = name.partition("/")
+        return replace(self.image, ref=image_ref(name)), maker if of_ours else ""
 
     def remove(self, app: AppName) -> None:
         self._play("remove", app)

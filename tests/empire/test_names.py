@@ -13,6 +13,7 @@ from empire.names import (
     AppName,
     ConfigName,
     Hostname,
+    ImageName,
     ImageRef,
     Name,
     ProcessType,
@@ -82,3 +83,27 @@ def test_what_is_shown_is_printable_and_short(text: str) -> None:
 def test_a_whole_number_fits_every_column(text: str) -> None:
     number = whole_number(text)
     assert number is None or 0 <= number < 10**9
+
+
+@pytest.mark.parametrize(
+    ("name", "registry", "parts", "is_pinned"),
+    [
+        ("web", "", ("web", "latest"), False),
+        ("team/web:1", "", ("team/web", "1"), False),
+        ("localhost/web", "localhost", ("localhost/web", "latest"), False),
+        ("127.0.0.1:5000/web", "127.0.0.1:5000", ("127.0.0.1:5000/web", "latest"), False),
+        ("example.com/a/b:v1.2", "example.com", ("example.com/a/b", "v1.2"), False),
+        (
+            f"example.com/a:v1@sha256:{'0' * 64}",
+            "example.com",
+            ("example.com/a", f"sha256:{'0' * 64}"),
+            True,
+        ),
+    ],
+)
+def test_names_of_images_are_taken_apart(
+    name: str, registry: str, parts: tuple[str, str], is_pinned: bool
+) -> None:
+    image = ImageName(name)
+
+    assert (image.registry, image.parts, image.is_pinned) == (registry, parts, is_pinned)

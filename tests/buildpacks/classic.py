@@ -19,7 +19,7 @@ printf '#!/bin/sh\\necho "tool says $*"\\n' >"$build/.tool/bin/tool"
 chmod +x "$build/.tool/bin/tool"
 echo '[[ $PATH != *.tool* ]] && export PATH="/app/.tool/bin:$PATH" TOOL=ready' >"$build/.profile.d/tool.sh"
 ls "$env" >"$build/vars"
-wc -c <"$env/TOKEN" >"$build/length"
+[ ! -f "$env/TOKEN" ] || wc -c <"$env/TOKEN" >"$build/length"
 echo "export PATH=$build/.tool/bin:\\$PATH" >"$(dirname "$0")/../export"
 """
     ),

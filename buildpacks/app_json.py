@@ -126,8 +126,10 @@ def _health(checks: Value) -> tuple[str | None, list[str]]:
     doubts = []
     if others:
         doubts.append(f"Health checks of {', '.join(others)} are not made, only those of web.")
-    if len(checks["web"].each()) > bool(asking):
-        doubts.append("Of web's health checks one is made: the first that has a path.")
+    if checks["web"].each() and not asking:
+        doubts.append("None of web's health checks has a path, so any answer will do.")
+    elif len(checks["web"].each()) > 1:
+        doubts.append(f"Of web's health checks only that of {asking[0][1].text()} is made.")
     if unread:
         doubts.append(
             f"Of web's health checks these are not read: {', '.join(sorted(unread))}. A new version is "
@@ -169,7 +171,8 @@ def _notes(life: Life) -> list[str]:
         notes.append(f"a new version is up when web answers at {life.health_path}")
     if life.start_seconds:
         notes.append(
-            f"it has {life.start_seconds:g} seconds for that, or EMPIRE_START_SECONDS if that is more"
+            f"a new version has {life.start_seconds:g} seconds to answer, or EMPIRE_START_SECONDS "
+            "if that is more"
         )
     if life.formation:
         notes.append(f"the app's first version starts with {life.formation_told}")

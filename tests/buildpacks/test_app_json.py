@@ -69,6 +69,14 @@ def test_health_checks_may_give_a_start_more_time() -> None:
     assert (life.health_path, life.start_seconds) == ("/up", 140)
 
 
+def test_a_health_check_without_a_path_asks_for_nothing() -> None:
+    found = read(app(healthchecks={"web": [{"attempts": 10}]}))
+    assert (found.life.health_path, found.life.start_seconds) == (None, 100)
+    assert found.warnings == (
+        "app.json: None of web's health checks has a path, so any answer will do.",
+    )
+
+
 def test_what_is_empty_says_nothing() -> None:
     assert read(app(formation=[], env=[], addons={}, healthchecks=None, scripts={})) == read(b"{}")
 

@@ -1,5 +1,7 @@
 """Apps that are a folder of a larger repository."""
 
+from dataclasses import replace
+
 import pytest
 
 from buildpacks.plan import Plan
@@ -27,6 +29,19 @@ def test_the_context_is_the_app_unless_it_is_named() -> None:
 def test_what_cannot_be_is_refused(app: str, context: str) -> None:
     with pytest.raises(InvalidInput, match="_ROOT is"):
         roots(APP_ROOT=app, **({"CONTEXT_ROOT": context} if context else {}))
+
+
+def test_a_plan_may_have_a_context_of_its_own() -> None:
+    plan = replace(DOCKERFILE, dockerfile="docker/web/Dockerfile", context="docker/web")
+    for config, context, dockerfile in (
+        ({}, "docker/web", "Dockerfile"),
+        ({"APP_ROOT": "a"}, "a/docker/web", "Dockerfile"),
+        ({"CONTEXT_ROOT": "."}, "", "docker/web/Dockerfile"),
+        ({"APP_ROOT": "a/b", "CONTEXT_ROOT": "a"}, "a", "b/docker/web/Dockerfile"),
+    ):
+        found = roots(**config)
+        assert found.context_of(plan) == context
+        assert found.seen(plan).dockerfile == dockerfile
 
 
 def test_the_dockerfile_is_found_from_the_context() -> None:

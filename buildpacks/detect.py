@@ -150,7 +150,7 @@ def _with_app_json(plan: Plan, tree: Tree) -> Plan:
     warnings = [
         f"{app_json.FILE}'s formation names {type_}, and the app has no such process."
         for type_ in found.life.formation
-        if type_ not in plan.processes
+        if plan.processes and type_ not in plan.processes  # some are known after the build alone
     ]
     return replace(
         plan,

@@ -84,6 +84,16 @@ def test_names_and_addresses_mean_ours(name: str, module: str) -> None:
     assert builtin(name) == module
 
 
+def test_a_formation_is_not_doubted_before_its_processes_are_known(repository: Repository) -> None:
+    files = {
+        "app.json": '{"formation": {"web": {"quantity": 2}}}',
+        ".buildpacks": "https://example.com/own.git\n",
+    }
+    found = plan(repository, **files)
+    assert found.life.formation == {"web": (2, "")}
+    assert found.warnings == ()
+
+
 def test_a_procfile_buildpack_alone_builds(repository: Repository) -> None:
     files = {
         "Procfile": "web: ./serve",

@@ -124,6 +124,7 @@ class Classic:
         yield f"{self.asked[0].where} asks for classic buildpacks, on the stack {STACK}"
         for number, one in enumerate(self.brought, start=1):
             yield f"Buildpack {number}: {one.shown}"
+        yield "Process types: those of the last one's bin/release, and over them the Procfile's"
         if self.config:
             yield f"Config vars in ENV_DIR: {', '.join(self.config)}"
 

@@ -8,7 +8,8 @@ import pytest
 from buildpacks.builder import Builder
 from empire.errors import BuildFailed, InvalidInput
 from empire.secrets import Secret
-from tests.buildpacks.sources import BASE, Repository, never, told
+from tests.buildpacks.conftest import MakeBuilder
+from tests.buildpacks.sources import BASE, Link, Program, Repository, never, told
 from tests.buildpacks.test_builder import run
 
 pytestmark = pytest.mark.docker
@@ -91,3 +92,21 @@ def test_a_folder_above_may_be_the_context_of_heroku_yml(
         builder.build(source, "2", never, {**config, "CONTEXT_ROOT": Secret(".")})
     ).image.ref
     assert run(image, "cat", "/a") == "at the top\n"
+
+
+@pytest.mark.parametrize("kind", ["buildkit", "classic"])
+def test_programs_names_and_links_are_kept(
+    kind: str, make_builder: MakeBuilder, repository: Repository
+) -> None:
+    source = repository.commit(
+        {
+            "Procfile": "web: ./run\n",
+            "run": Program("#!/bin/sh\ncat übung/ナイン.txt link/a\n"),
+            "übung/ナイン.txt": "utf-8 ",
+            "real/a": "linked",
+            "link": Link("real"),
+            "program": Link("run"),
+        }
+    )
+    image = told(make_builder(builder=kind).build(source, kind, never)).image.ref
+    assert run(image, "sh", "-c", "./program; readlink link") == "utf-8 linkedreal\n"

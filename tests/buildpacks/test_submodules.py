@@ -186,6 +186,23 @@ def test_a_submodule_without_gitmodules(
         files_of(repository.source(), settings_for(host, tmp_path))
 
 
+def test_a_tree_that_git_refuses(
+    repository: Repository, lib: Repository, host: GitHost, tmp_path: Path
+) -> None:
+    lib.commit({"a": ""})
+    folder = ("-C", str(lib.folder))
+    blob = lib.git(*folder, "rev-parse", "HEAD:a")
+    row = b"100644 ..\0" + bytes.fromhex(blob)
+    (tmp_path / "tree").write_bytes(row)
+    words = ("hash-object", "-w", "-t", "tree", "--literally", str(tmp_path / "tree"))
+    tree = lib.git(*folder, *words)
+    commit = lib.git(*folder, "commit-tree", "-m", "hostile", tree)
+    lib.git(*folder, "update-ref", "refs/heads/main", commit)
+    source = add(repository, "lib", f"{host.url}/lib", commit)
+    with pytest.raises(BuildFailed, match=r"(?s)submodule 'lib'.*contains '\.\.'"):
+        files_of(source, settings_for(host, tmp_path))
+
+
 def test_credentials_are_used_and_never_said(
     repository: Repository, host: GitHost, tmp_path: Path
 ) -> None:

@@ -136,4 +136,5 @@ def test_the_plan_names_classic_buildpacks_with_their_commits(
         "Base image: empire/heroku-build:24",
         "BUILDPACK_URL asks for classic buildpacks, on the stack heroku-24",
         f"Buildpack 1: {host.url}/tool#main at {commit[:12]}",
+        "Process types: those of the last one's bin/release, and over them the Procfile's",
     ]

@@ -8,6 +8,7 @@ import base64
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from buildpacks.flood import CLIPPED, Flood
 from buildpacks.progress import Meter, Step, failure, short
 from buildpacks.protobuf import Message
 from empire.events import Event, Line, Stream
@@ -21,9 +22,10 @@ LOG_VERTEX, LOG_MESSAGE = 1, 4
 class Trace:
     """The state of one build as far as its progress told it."""
 
-    def __init__(self, meter: Meter, memory_mib: int) -> None:
+    def __init__(self, meter: Meter, memory_mib: int, flood: Flood) -> None:
         self._steps: dict[str, Step] = {}
         self._meter = meter
+        self._flood = flood
         self._memory_mib = memory_mib
         self._failed: Step | None = None
 
@@ -51,6 +53,8 @@ class Trace:
             text = log.bytes(LOG_MESSAGE)
             self._meter.add(len(text))
             if step := self._steps.get(log.text(LOG_VERTEX)):
+                if CLIPPED in text:
+                    self._flood.clipped(short(step.name))
                 yield from step.wrote(text)
 
     def summary(self) -> str:
@@ -67,6 +71,7 @@ class Trace:
             step.is_shown = True
             yield Line(short(step.name))
         if vertex.is_set(COMPLETED):
+            self._flood.ended(short(step.name))
             yield from step.ended()
         error = vertex.text(ERROR)
         if error and "context canceled" not in error:

@@ -9,6 +9,7 @@ from buildpacks import errors, surroundings
 from buildpacks.buildkit import Trace
 from buildpacks.classic import Steps
 from buildpacks.engine import Engine
+from buildpacks.flood import Flood
 from buildpacks.order import Order
 from buildpacks.progress import Meter
 from buildpacks.session import Session
@@ -86,7 +87,11 @@ class Dispatch:
     def _progress(self) -> Trace | Steps:
         meter = Meter(self._settings.build_output_max_mib)
         memory = self._settings.build_memory_mib
-        return Trace(meter, memory) if self._has_buildkit else Steps(meter, memory)
+        if not self._has_buildkit:
+            return Steps(meter, memory)
+        flood = Flood(self._settings.build_output_max_mib)
+        self._watch.asks(flood.breach)
+        return Trace(meter, memory, flood)
 
     def _limits(self) -> dict[str, str]:
         """Return the limits that the classic builder puts on each step."""

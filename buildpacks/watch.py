@@ -24,7 +24,7 @@ class Watch:
         self.verdict: EmpireError | None = None
         self._is_cancelled = is_cancelled
         self._seconds = seconds
-        self._breach = breach
+        self._breaches = [breach]
         self._deadline = time.monotonic() + seconds
         self._cuts: list[Callable[[], None]] = []
         self._over = threading.Event()
@@ -49,6 +49,10 @@ class Watch:
         if self.verdict is not None:
             cut()
 
+    def asks(self, breach: Breach) -> None:
+        """Ask this too, from now on."""
+        self._breaches.append(breach)
+
     def check(self) -> None:
         """Raise Cancelled or TimedOut when the build has to end."""
         if self.verdict is not None:
@@ -66,4 +70,4 @@ class Watch:
             return errors.cancelled()
         if time.monotonic() > self._deadline:
             return errors.took_too_long(self._seconds)
-        return self._breach()
+        return next(filter(None, (breach() for breach in list(self._breaches))), None)

@@ -8,6 +8,7 @@ import pytest
 from buildpacks import progress
 from buildpacks.buildkit import Trace
 from buildpacks.classic import Steps
+from buildpacks.flood import Flood
 from buildpacks.progress import Meter, Step
 from buildpacks.protobuf import bytes_field, varint_field
 from empire.errors import BuildFailed
@@ -42,7 +43,7 @@ def test_a_trace_of_the_engine() -> None:
     answer: list[dict[str, Any]] = [
         {"id": "moby.buildkit.trace", "aux": base64.b64encode(row).decode()} for row in rows
     ]
-    trace = Trace(Meter(1), 512)
+    trace = Trace(Meter(1), 512, Flood(1))
     stream = trace.follow([*answer, {"id": "moby.image.id", "aux": {"ID": "sha256:1"}}, {}])
     image, lines = _followed(stream)
     assert image == "sha256:1"
@@ -57,7 +58,11 @@ def test_what_was_cancelled_along_is_not_the_failure() -> None:
 
     rows = [failed("[1/2] RUN slow", "context canceled"), failed("[2/2] RUN bad", "exit code: 2")]
     with pytest.raises(BuildFailed, match=r"\[2/2\] RUN bad: exit code 2"):
-        list(Trace(Meter(1), 512).follow([*rows, {"error": "executor failed: exit code: 2"}]))
+        list(
+            Trace(Meter(1), 512, Flood(1)).follow(
+                [*rows, {"error": "executor failed: exit code: 2"}]
+            )
+        )
 
 
 def test_the_classic_builders_words() -> None:

@@ -7,6 +7,7 @@ each call of a port.
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from inspect import isgenerator
 from typing import Any, cast
 
@@ -93,15 +94,15 @@ class _DyingPort:
         if method == "write":  # to an app's log, right after the journal; nothing hangs on it
             return act
 
-        def call(*arguments: Any) -> Any:
-            answer = self._timed(method, act, arguments)
+        def call(*arguments: Any, **named: Any) -> Any:
+            answer = self._timed(method, partial(act, *arguments, **named))
             return self._stream(answer, method) if isgenerator(answer) else answer
 
         return call
 
-    def _timed(self, method: str, act: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    def _timed(self, method: str, act: Callable[[], Any]) -> Any:
         self._life.instant(f"before {method}")
-        answer = act(*arguments)
+        answer = act()
         if not isgenerator(answer):
             self._life.instant(f"after {method}")
         return answer

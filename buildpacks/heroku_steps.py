@@ -15,6 +15,7 @@ from pathlib import Path
 
 BUILDPACKS = Path("/opt/buildpacks")
 BUILD, CACHE, ENV, RESULT = (Path("/tmp", name) for name in ("build", "cache", "env", "result"))  # noqa: S108
+APT = Path("/etc/apt")
 HOME = "/app"
 STACK = "heroku-24"
 """The stack whose programs run here: its C library is older than Debian 13's."""
@@ -27,6 +28,7 @@ def main() -> int:
     names = json.loads(sys.argv[1])
     for folder in (CACHE, ENV, RESULT):
         folder.mkdir(parents=True, exist_ok=True)
+    _name_apt_sources_as_ubuntu()
     inherited = dict(os.environ)  # noqa: TID251 - the container's, not the server's
     environment = {**inherited, "HOME": HOME, "STACK": STACK, "LANG": "C.UTF-8"}
     released = ""
@@ -48,6 +50,14 @@ def main() -> int:
             return code
     _keep(released)
     return 0
+
+
+def _name_apt_sources_as_ubuntu() -> None:
+    """Let buildpacks that install packages find apt's sources where Heroku's images have them."""
+    ours, theirs = APT / "sources.list.d" / "debian.sources", APT / "sources.list"
+    if ours.exists() and not theirs.exists():
+        theirs.touch()
+        ours.rename(ours.with_name("ubuntu.sources"))
 
 
 def _program(

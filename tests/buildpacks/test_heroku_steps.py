@@ -17,6 +17,7 @@ from tests.buildpacks.sources import File, Program, Repository
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("BUILD", "CACHE", "ENV", "RESULT"):
         monkeypatch.setattr(heroku_steps, name, tmp_path / name.lower())
+    monkeypatch.setattr(heroku_steps, "APT", tmp_path / "apt")
     monkeypatch.setattr(heroku_steps, "BUILDPACKS", tmp_path / "buildpacks")
     monkeypatch.setenv("SOURCE_VERSION", "abc")
     (tmp_path / "build").mkdir()
@@ -57,9 +58,14 @@ def test_what_they_leave(
 
 
 def test_one_without_release(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = place / "apt" / "sources.list.d"
+    sources.mkdir(parents=True)
+    (sources / "debian.sources").write_text("Types: deb\n")
     assert steps(place, monkeypatch, TOOL) == 0
     assert (place / "result" / "release.yml").read_text() == ""
     assert not (place / "build" / ".profile.d" / "000_release.sh").exists()
+    assert (place / "apt" / "sources.list").read_text() == ""
+    assert (sources / "ubuntu.sources").read_text() == "Types: deb\n"
 
 
 @pytest.mark.parametrize(

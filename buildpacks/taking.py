@@ -10,6 +10,7 @@ from docker.errors import APIError, DockerException, NotFound
 from docker.utils import kwargs_from_env
 
 from buildpacks import errors
+from empire.docker_logins import login_of
 from empire.events import Line, Stage, Stream
 from empire.manifest import Image
 from empire.names import ImageName, ImageRef, ProcessType
@@ -34,7 +35,7 @@ def take(
         known = _known(api, name)
         if known is None or not (name.is_pinned or not name.registry):
             yield Line(f"Pulling {name}")
-            _pull(api, name, is_cancelled)
+            _pull(api, name, login_of(settings.docker_config, name.registry), is_cancelled)
             known = _known(api, name)
     if known is None:
         raise errors.no_such_image(name, "The engine does not have it after it was pulled.")
@@ -68,9 +69,10 @@ def _known(api: docker.APIClient, name: str) -> Row | None:
     return found
 
 
-def _pull(api: docker.APIClient, name: ImageName, is_cancelled: IsCancelled) -> None:
-    # The client reads the config, and asks the credential helpers that it names.
-    rows: Iterator[Row] = api.pull(*name.parts, stream=True, decode=True)
+def _pull(
+    api: docker.APIClient, name: ImageName, login: dict[str, str], is_cancelled: IsCancelled
+) -> None:
+    rows: Iterator[Row] = api.pull(*name.parts, stream=True, decode=True, auth_config=login)
     for row in rows:
         if is_cancelled():
             raise errors.cancelled()

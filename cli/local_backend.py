@@ -8,6 +8,7 @@ from deployer.local.collector import Collector
 from deployer.local.logs import LocalLogs
 from deployer.local.one_offs import DockerOneOffs
 from deployer.local.registry import LocalRegistry
+from deployer.local.remote_registry import RemoteRegistry
 from deployer.local.router import CaddyRouter
 from deployer.local.scheduler import DockerScheduler
 from empire.names import AppName
@@ -21,7 +22,7 @@ class LocalBackend:
     def __init__(self, settings: Settings, parts: ExitStack) -> None:
         self._logs = LocalLogs(settings)
         self._router = CaddyRouter(settings)
-        self._registry = LocalRegistry(settings)
+        self._registry = (RemoteRegistry if settings.registry else LocalRegistry)(settings)
         self._collector = Collector(settings, self._logs)
         self._scheduler = DockerScheduler(settings, before_remove=self._collector.drain)
         self._one_offs = DockerOneOffs(settings, before_remove=self._collector.drain)

@@ -95,6 +95,10 @@ class Settings(BaseSettings):
     source_max_mib: PositiveInt = 2048
     """How large the files of a pushed commit may be together."""
 
+    registry: str = ""
+    """Where built images are kept, such as registry.example.com/team; empty means the engine alone."""
+    docker_config: Path = Path(os.environ.get("DOCKER_CONFIG") or "~/.docker").expanduser()
+    """The folder of the Docker config (config.json) with the logins of registries."""
     archive_max_mib: PositiveInt = 1024
     """How large an archive with a source may be, as it is sent."""
     archive_fetch_seconds: PositiveFloat = 300
@@ -309,6 +313,7 @@ def page() -> str:
 
 def _default(name: str, value: object) -> str:
     said = {
+        "docker_config": "`DOCKER_CONFIG`, else `~/.docker`",
         "home": "`/var/lib/empire` for root, else `~/.local/share/empire`",
         "build_concurrency": "the number of cores",
         "build_cpus": "the number of cores",

@@ -12,6 +12,7 @@ from deployer.local import containers, errors, listeners
 from deployer.local.engine import Engine, explained, speaking
 from deployer.local.health import Findings, pauses, probe
 from deployer.local.places import Place, creation
+from deployer.local.remote_registry import pull
 from deployer.local.rows import Row, is_kept, target
 from deployer.local.watch import Watch
 from empire.manifest import Target
@@ -114,7 +115,10 @@ class Boot:
         try:
             made = self._engine.create(body, name)
         except NotFound:
-            raise errors.image_gone(self.place.manifest.app) from None
+            if "@" not in self.place.manifest.image:
+                raise errors.image_gone(self.place.manifest.app) from None
+            pull(self._engine, self._settings, self.place.manifest.image)
+            made = self._engine.create(body, name)
         return made
 
     def _adopt(self, name: str) -> bool:

@@ -149,3 +149,44 @@ def router_failed(text: str, settings: Settings) -> Unavailable:
         why=detail or "It ended without a word.",
         fix=f"Look into {settings.logs / 'router.out'} and {settings.logs / 'caddy.log'}.",
     )
+
+
+def no_registry(setting: str) -> InvalidInput:
+    """Return the error for a setting that names no registry."""
+    return InvalidInput(
+        f"EMPIRE_REGISTRY={setting} names no registry.",
+        fix="Name a place in one, such as registry.example.com/team.",
+    )
+
+
+def push_denied(place: str, reason: str) -> Unavailable:
+    """Return the error for a registry that does not take our images."""
+    return Unavailable(
+        f"The registry does not let the server push to {place}.",
+        why=reason,
+        fix="The operator logs in on the server's machine: docker login "
+        f"{place.partition('/')[0]} (as the user that the server runs as).",
+    )
+
+
+def not_pushed(place: str, reason: str) -> Unavailable:
+    """Return the error for an image that did not get into the registry."""
+    return Unavailable(
+        f"The image could not be pushed to {place}.",
+        why=reason,
+        fix="When the registry is well again, push again: what is built is built.",
+    )
+
+
+def registry_refused(ref: str, reason: str) -> Unavailable:
+    """Return the error for a registry that does not say whether it has an image."""
+    return Unavailable(f"The registry does not tell of {ref}.", why=reason)
+
+
+def not_pulled(ref: str, reason: str) -> StartFailed:
+    """Return the error for an image that neither the engine has nor the registry gives."""
+    return StartFailed(
+        f"The image {ref} is not on this machine, and could not be pulled.",
+        why=reason,
+        fix="See that the registry is well and that the server may pull from it (docker login).",
+    )

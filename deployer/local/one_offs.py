@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from docker.errors import APIError, NotFound
 
@@ -9,6 +10,7 @@ from deployer.local import containers, errors, hijack, runs
 from deployer.local.engine import Engine, explained, speaking, tolerating_gone
 from deployer.local.hijack import Hijacked, Hooks
 from deployer.local.output import Output
+from deployer.local.remote_registry import pull
 from deployer.local.rows import Row
 from empire.events import Stream
 from empire.manifest import OneOff, Run
@@ -44,12 +46,20 @@ class DockerOneOffs:
         )
         with speaking(f"create {one_off.name}"):
             try:
-                self._engine.create(body, self._container(one_off.app, one_off.name))
-            except NotFound:
-                raise errors.image_gone(one_off.app) from None
+                self._made(body, one_off)
             except APIError as error:
                 if error.status_code != NAME_TAKEN:
                     raise
+
+    def _made(self, body: dict[str, Any], one_off: OneOff) -> None:
+        name = self._container(one_off.app, one_off.name)
+        try:
+            self._engine.create(body, name)
+        except NotFound:
+            if "@" not in one_off.image:
+                raise errors.image_gone(one_off.app) from None
+            pull(self._engine, self._settings, one_off.image)
+            self._engine.create(body, name)
 
     def start(self, app: AppName, name: str) -> None:
         """Start it, unless it was started before; raises NotFound, ReleaseFailed."""

@@ -47,7 +47,7 @@ class LocalRegistry:
         """Delete the app's images but those to keep and those that are in use."""
         with speaking(f"delete images of {app}"):
             for image in self._images(app):
-                if image["Id"] not in keep:
+                if not self._is_kept(image, keep):
                     self._remove(image)
 
     def close(self) -> None:
@@ -56,6 +56,12 @@ class LocalRegistry:
 
     def _repository(self, app: AppName) -> str:
         return f"{DOMAIN}/{self._instance}/{app}"
+
+    def _is_ours(self, name: str) -> bool:
+        return name.startswith(f"{DOMAIN}/{self._instance}/")
+
+    def _is_kept(self, image: dict[str, Any], keep: frozenset[ImageRef]) -> bool:
+        return bool({image["Id"], *(image["RepoDigests"] or ())} & keep)
 
     def _images(self, app: AppName) -> list[dict[str, Any]]:
         """Return those we named and those that builds made, which come with all their names."""
@@ -69,7 +75,7 @@ class LocalRegistry:
         names = [name for name in image["RepoTags"] or () if name != NAMELESS]
         if (image["Labels"] or {}).get("empire.instance") != self._instance:
             # Built elsewhere: another name than ours is another's claim to it.
-            names = [name for name in names if name.startswith(f"{DOMAIN}/{self._instance}/")]
+            names = [name for name in names if self._is_ours(name)]
         for reference in names or [image["Id"]]:
             try:
                 self._engine.api.remove_image(reference)

@@ -7,6 +7,7 @@ import pytest
 from empire.settings import Settings
 from tests.contracts.aws_lab import AwsLab
 from tests.contracts.labs import FakeLab, Lab, LocalLab
+from tests.contracts.remote_lab import RemoteLab
 
 LABS = ["fake", *(pytest.param(name, marks=pytest.mark.docker) for name in ("local", "aws"))]
 
@@ -14,17 +15,20 @@ LABS = ["fake", *(pytest.param(name, marks=pytest.mark.docker) for name in ("loc
 @pytest.fixture(params=LABS)
 def lab(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Lab]:
     """The adapters under test, alone on their platform."""
-    made = _lab(request, settings)
+    made = lab_of(request, settings)
     yield made
     made.close()
 
 
-def _lab(request: pytest.FixtureRequest, settings: Settings) -> Lab:
+def lab_of(request: pytest.FixtureRequest, settings: Settings) -> Lab:
+    """Return the lab that the fixture's parameter names."""
     if request.param == "fake":
         return FakeLab()
     engine, image = request.getfixturevalue("engine"), request.getfixturevalue("obedient")
     if request.param == "local":
         return LocalLab(settings, engine, image)
+    if request.param == "remote":
+        return RemoteLab(settings, engine, image)
     simulated = request.getfixturevalue("simulator").settings()
     account = {name.removeprefix("EMPIRE_").lower(): text for name, text in simulated.items()}
     return AwsLab(settings.model_copy(update=account), engine, image)

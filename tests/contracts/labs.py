@@ -125,7 +125,7 @@ class LocalLab:
         self.settings = settings
         self.engine = engine
         self.image = image
-        self.registry = LocalRegistry(settings)
+        self.registry: LocalRegistry = LocalRegistry(settings)
         self.logs = LocalLogs(settings)
         self.collector = Collector(settings, self.logs)
         self.scheduler = DockerScheduler(settings, before_remove=self.collector.drain)

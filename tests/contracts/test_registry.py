@@ -1,13 +1,27 @@
 """What every registry does, wherever it keeps images."""
 
+from collections.abc import Iterator
+
+import pytest
+
 from empire.manifest import Image
 from empire.names import AppName, ProcessType
+from empire.settings import Settings
+from tests.contracts.conftest import LABS, lab_of
 from tests.contracts.labs import Lab
 from tests.fakes import image_ref
 from tests.streams import result
 
 APP = AppName("sample")
 OTHER = AppName("other")
+
+
+@pytest.fixture(params=[*LABS, pytest.param("remote", marks=pytest.mark.docker)])
+def lab(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Lab]:
+    """The same labs, and one with a registry of its own."""
+    made = lab_of(request, settings)
+    yield made
+    made.close()
 
 
 def pushed(lab: Lab, app: AppName, tag: str) -> Image:

@@ -39,12 +39,22 @@ def dry_run(
     if is_new:
         yield Stage(f"Would create the app {name}")
     known = nothing_known if is_fresh else unchanged.known_to(store, platform, app.id)
-    image = yield from platform.builder.forecast(source, is_cancelled, config, known)
+    try:
+        image = yield from platform.builder.forecast(source, is_cancelled, config, known)
+    finally:
+        if is_new:
+            platform.builder.remove(source.app)
     if is_fresh:
         yield Line("It would be built without any cache")
     with store.trying() as session:
         told = list(_told(session, platform, _app(session, name, by)[0], image, source, by))
     yield from told
+
+
+def would_be(store: Store, name: AppName, *, by: Actor) -> App:
+    """Return the app, or as it would be if it were made now: its handle is nobody's then."""
+    with store.trying() as session:
+        return _app(session, name, by)[0]
 
 
 def _app(session: Session, name: AppName, by: Actor) -> tuple[App, bool]:
@@ -68,6 +78,9 @@ def _told(
     yield Line(f"Release phase: {command or 'none'}")
     config = releases.config_of(session, made)
     yield Line(f"Config vars: {', '.join(sorted(config)) or 'none'}")
+    if not image.processes:
+        yield Line("Process types: the build itself makes them known")
+        return
     yield Stage("Would start")
     yield from map(Line, _formation(made))
     yield Stage("Would route")

@@ -3,10 +3,10 @@
 import time
 from pathlib import Path
 
-from empire import access, deployments, line
+from empire import access, deployments, dry_run, line
 from empire.access import Permission
+from empire.apps import App
 from empire.deployments import Deployment
-from empire.dry_run import dry_run
 from empire.errors import EmpireError
 from empire.events import Failed
 from empire.manifest import Source
@@ -27,9 +27,14 @@ def submit(call: Call, source: Source, ref: str, *, is_fresh: bool) -> tuple[Dep
         )
 
 
+def would_be(call: Call) -> App:
+    """Return the app, or as it would be if this push made it; who may do so was asked before."""
+    return dry_run.would_be(call.door.store, call.app, by=call.actor)
+
+
 def rehearse(call: Call, source: Source, reply: Reply, *, is_fresh: bool) -> EmpireError:
     """Show what a deployment of the source would do; return what git is told instead of success."""
-    events = dry_run(
+    events = dry_run.dry_run(
         call.door.store, call.door.platform, call.app, source, lambda: reply.is_gone,
         is_fresh=is_fresh, by=call.actor,
     )  # fmt: skip

@@ -78,9 +78,9 @@ class Push:
 
     def _decide(self) -> None:
         self.options = push_options.parse(self.request.options)
-        app = _known_app(self.call) if self.options.is_dry else self._app()
-        self.handle = app.handle if app else self.call.app
-        self.verdicts = judge(self.request, self.refs, app.deploy_branch if app else "")
+        app = deploy.would_be(self.call) if self.options.is_dry else self._app()
+        self.handle = app.handle
+        self.verdicts = judge(self.request, self.refs, app.deploy_branch)
         for error in dict.fromkeys(self.verdicts.values()):
             if error and error.fix:
                 self.reply.explain(error)

@@ -75,3 +75,9 @@ def test_an_app_without_a_web_process_has_no_route(line: Line) -> None:
     said = told(line)
     assert said[0] == "-----> Would create the app hello"
     assert said[-2:] == ["-----> Would route", "nothing: no web dyno would run"]
+
+
+def test_what_only_the_build_knows_is_not_guessed(line: Line) -> None:
+    line.outside.builder.image = replace(line.outside.builder.image, processes={})
+    said = told(line)
+    assert said[-1] == "Process types: the build itself makes them known"

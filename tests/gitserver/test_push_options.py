@@ -4,9 +4,10 @@ from pathlib import Path
 
 from sqlmodel import select
 
-from empire import deployments
+from empire import apps, deployments
 from empire.apps import App
 from empire.errors import BuildFailed
+from empire.manifest import Source
 from empire.names import AppName
 from empire.releases import Release
 from tests.gitserver.world import Person, World, commit, until
@@ -154,6 +155,21 @@ def test_a_dry_run_is_for_those_who_may_deploy(world: World, ann: Person, work: 
     bob = world.person("bob")
     done = world.git(bob, work, "push", "-o", "dry-run", "empire", "main")
     assert "There is no app hello, or you may not see it." in done.err
+
+
+def test_a_dry_run_sees_nothing_of_a_renamed_apps_objects(
+    world: World, ann: Person, work: Path
+) -> None:
+    world.push(ann, work)
+    with world.store.writing() as session:
+        apps.rename(session, apps.find(session, "hello"), "renamed", by=ann.actor)
+    done = world.git(ann, work, "push", "-o", "dry-run", "empire", "main")
+    assert "-----> Would create the app hello" in done.err
+    (source,) = world.builder.called("forecast")[0]
+    assert isinstance(source, Source)
+    assert source.app != "hello"
+    assert "hello.git" not in source.git_dir.parts
+    assert world.builder.called("remove") == [(source.app,)]
 
 
 def test_what_a_server_that_died_in_a_dry_run_left_is_swept_up(

@@ -186,6 +186,8 @@ def as_heroku_says(events: Stream[tuple[str, str]]) -> Stream[tuple[str, str]]:
             kind = errors.refused if found[2] == "said no" else errors.failed
             raise kind(int(found[1]), found[3], lines) from None
         raise
+    finally:
+        events.close()  # whoever stops listening ends the build
 
 
 def _shown(event: Event) -> Event:

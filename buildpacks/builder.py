@@ -276,7 +276,8 @@ class Builder:
 
     def _policy(self, source: Source) -> Policy:
         syntaxes = frozenset(self._settings.build_syntax_images.split(","))
-        return Policy(source.app, self._settings.instance, self._engine.image, syntaxes)
+        registry = self._settings.registry.rstrip("/")
+        return Policy(source.app, self._settings.instance, self._engine.image, syntaxes, registry)
 
     def _stack(self, *, has_to_be_there: bool) -> Stack:
         """Look at the base image; one that is not ours may be pulled by the engine later."""

@@ -44,13 +44,15 @@ PLATFORM = {
 class Policy:
     """Whose images an app may build from: its own, and those that are no app's.
 
-    `syntaxes` are the names of the images that may read a Dockerfile.
+    `syntaxes` are the names of the images that may read a Dockerfile, `registry` is where this
+    server keeps apps' images, each app's under its name; empty for nowhere.
     """
 
     app: AppName
     instance: str
     look: Look
     syntaxes: frozenset[str]
+    registry: str = ""
 
     def check(self, dockerfile: str, arguments: Mapping[str, str]) -> None:
         """Raise BuildFailed for a Dockerfile that names, or may name, another app's image."""
@@ -103,7 +105,8 @@ class Policy:
     def _is_anothers_name(self, name: str) -> bool:
         """Tell whether the name is of the form that builds and releases of apps get."""
         short = re.sub(r"^(index\.)?docker\.io/", "", name)
-        found = re.match(r"empire/([^:@/]+):b-|empire\.local/[^/]+/([^:@/]+)", short)
+        kept = f"{re.escape(self.registry)}/([^:@/]+)" if self.registry else r"(?!)()"
+        found = re.match(rf"empire/([^:@/]+):b-|empire\.local/[^/]+/([^:@/]+)|{kept}", short)
         return bool(found and self.app not in found.groups())
 
 

@@ -41,4 +41,7 @@ def _is_of(image: dict[str, Any], app: AppName, instance: str) -> bool:
     if (labels.get("empire.app"), labels.get("empire.instance")) == (app, instance):
         return True
     names = image.get("RepoTags") or ()
-    return any(name.startswith(f"empire.local/{instance}/{app}:") for name in names)
+    return any(
+        name.startswith(f"empire.local/{instance}/{app}:") or f"/{app}:{instance}-" in name
+        for name in names
+    )

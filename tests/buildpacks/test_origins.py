@@ -135,6 +135,15 @@ def test_what_is_unclear_is_refused(dockerfile: str, text: str) -> None:
         check(dockerfile)
 
 
+def test_the_servers_own_place_in_a_registry() -> None:
+    place = "registry.example.com/team"
+    policy = Policy(AppName("mine"), "aaaa", look, frozenset(), place)
+    policy.check(f"FROM {place}/mine:aaaa-d1\nFROM registry.example.com/tea/x\nFROM x", {})
+    for name in ("other", "other:aaaa-d1", "other@sha256:00"):
+        with pytest.raises(BuildFailed, match="another app's image"):
+            policy.check(f"FROM {place}/{name}", {})
+
+
 def test_another_frontend_by_build_argument() -> None:
     with pytest.raises(BuildFailed, match="not allowed"):
         check("ARG BUILDKIT_SYNTAX\nFROM x", BUILDKIT_SYNTAX="odd/one")

@@ -42,7 +42,10 @@ def image(
     app: AppOption = "",
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for it.")] = False,
 ) -> None:
-    """Deploy an image of a registry or of the server's engine; its CMD is the web process."""
+    """Deploy an image that was built elsewhere.
+
+    It comes from a registry or from the server's engine; its CMD is the web process.
+    """
     client, app = connect(context), app_of(app)
     number = client.post(path("apps", app, "deployments"), {"image": name})["number"]
     if detach:

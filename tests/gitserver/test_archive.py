@@ -156,7 +156,9 @@ def test_an_endless_header_is_not_read(settings: Settings, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"PK\x03\x04", gzip.compress(b"no tar" * 200), gzip.compress(bytes(9000))[:-9]]
+    "content",
+    [b"", b"PK\x03\x04", gzip.compress(b"no tar" * 200), gzip.compress(bytes(9000))[:-9]],
+    ids=["empty", "zip", "other", "torn"],
 )
 def test_what_is_no_archive_is_said(settings: Settings, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "source.tar.gz"

@@ -108,6 +108,7 @@ class Fetches:
                 start_new_session=True,
             )
             try:
+                self._check()
                 while not _has_ended(process):
                     self._check()
                     if time.monotonic() > deadline:

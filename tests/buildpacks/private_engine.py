@@ -5,7 +5,10 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from fcntl import LOCK_EX, flock
 from pathlib import Path
+from subprocess import CalledProcessError
+from tempfile import gettempdir
 
 from buildpacks.engine import Engine
 from empire.errors import Unavailable
@@ -20,8 +23,7 @@ PATH = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 def private_engine(folder: Path, *images: str) -> Iterator[str]:
     """Yield the address of an engine that has these images and no way out; remove all of it."""
     address = f"unix://{folder}/sock"
-    _run("ip", "link", "add", BRIDGE, "type", "bridge")
-    try:
+    with _alone(), _bridge():
         _run("ip", "address", "add", "172.31.251.1/24", "dev", BRIDGE)
         process = subprocess.Popen(
             [
@@ -40,9 +42,26 @@ def private_engine(folder: Path, *images: str) -> Iterator[str]:
         finally:
             process.terminate()
             process.wait(60)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Wait for who else has the bridge, in whatever process."""
+    with (Path(gettempdir()) / f"{BRIDGE}.lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        yield
+
+
+@contextmanager
+def _bridge() -> Iterator[None]:
+    with suppress(CalledProcessError):  # a run that was killed may have left it
+        _run("ip", "link", "delete", BRIDGE)
+    _run("ip", "link", "add", BRIDGE, "type", "bridge")
+    try:
+        yield
     finally:
         _run("ip", "link", "delete", BRIDGE)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _answers(address: str) -> bool:

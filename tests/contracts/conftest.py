@@ -25,6 +25,8 @@ def lab_of(request: pytest.FixtureRequest, settings: Settings) -> Lab:
     if request.param == "fake":
         return FakeLab()
     engine, image = request.getfixturevalue("engine"), request.getfixturevalue("obedient")
+    # A busy machine takes its time even to start a worker that is to fall at once.
+    settings = settings.model_copy(update={"worker_uptime_seconds": 1})
     if request.param == "local":
         return LocalLab(settings, engine, image)
     if request.param == "remote":

@@ -28,14 +28,19 @@ def server(tmp_path: Path) -> Iterator[Registry]:
 
 
 @pytest.fixture
-def empire(tmp_path: Path, server: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Product]:
+def empire(
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    server: Registry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Product]:
     helper = tmp_path / "docker-credential-sample"
     helper.write_text(HELPER.format(folder=tmp_path, **server.login))
     helper.chmod(0o755)
     (tmp_path / "config.json").write_text(json.dumps({"credHelpers": {server.host: "sample"}}))
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     own = {"REGISTRY": f"{server.host}/team", "DOCKER_CONFIG": str(tmp_path)}
-    with product(tmp_path / "product", **own) as running:
+    with product(tmp_path_factory.mktemp("kept"), **own) as running:  # sockets want short paths
         yield running
 
 

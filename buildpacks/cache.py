@@ -2,6 +2,7 @@
 
 The engine's records do not say whose they are. A cache mount belongs to one app (its id is a secret
 of that app), so it is the app's whose build alone ran when it was used last; that is written down.
+So is when that was: the engine takes its own measuring of a mount's size for a use (20.10).
 """
 
 import json
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -47,6 +48,13 @@ class Record:
     is_mount: bool
 
 
+class Use(NamedTuple):
+    """Whose a cache mount is, and when a build used it last, in seconds since 1970."""
+
+    app: AppName
+    at: float
+
+
 @dataclass(slots=True)
 class Span:
     """When a build ran; `ended_at` is 0 while it does."""
@@ -66,7 +74,7 @@ class Caches:
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine = engine
         self._settings = settings
-        self._file = settings.home / FILE
+        self.file = settings.home / FILE
         self._spans: list[Span] = []
         self._lock = threading.Lock()
 
@@ -84,10 +92,10 @@ class Caches:
     def sizes(self, found: Sequence[Record]) -> dict[AppName, int]:
         """Return how many bytes of cache mounts are known to be whose."""
         sizes: dict[AppName, int] = {}
-        owners = self._owners(found)
+        uses = self._uses(found)
         for record in found:
-            if owner := owners.get(record.id):
-                sizes[owner] = sizes.get(owner, 0) + record.size
+            if use := uses.get(record.id):
+                sizes[use.app] = sizes.get(use.app, 0) + record.size
         return sizes
 
     def tidy(self, place: Disk) -> None:
@@ -99,7 +107,7 @@ class Caches:
             return
         found = records(usage(self._engine))
         most = self._settings.build_cache_max_mib_per_app * MIB
-        for record in over(found, self._owners(found), most):
+        for record in over(found, self._uses(found), most):
             if not self._prune(f"{record.size} bytes of an app", {"id": [record.id]}):
                 return
         total = sum(record.size for record in found)
@@ -128,38 +136,41 @@ class Caches:
         with self._lock:
             return any(not span.ended_at for span in self._spans)
 
-    def _owners(self, found: Sequence[Record]) -> dict[str, AppName]:
-        """Return whose each cache mount is, and write down what is new."""
+    def _uses(self, found: Sequence[Record]) -> dict[str, Use]:
+        """Return whose each cache mount is and when it was used, and write down what is new."""
         with self._lock:
             known = self._read()
             there = {record.id for record in found if record.is_mount}
-            owners = {id_: app for id_, app in known.items() if id_ in there}
+            uses = {id_: use for id_, use in known.items() if id_ in there}
             for record in found:
                 running = {span.app for span in self._spans if span.holds(record.used_at)}
-                if record.is_mount and len(running) == 1:
-                    owners.setdefault(record.id, running.pop())
+                if record.is_mount and record.id in uses and running:
+                    uses[record.id] = uses[record.id]._replace(at=record.used_at)
+                elif record.is_mount and len(running) == 1:
+                    uses[record.id] = Use(running.pop(), record.used_at)
             self._spans = [span for span in self._spans if not span.ended_at]
-            if owners != known:
-                write_whole(self._file, json.dumps(owners).encode())
-        return owners
+            if uses != known:
+                write_whole(self.file, json.dumps(uses).encode())
+        return uses
 
-    def _read(self) -> dict[str, AppName]:
+    def _read(self) -> dict[str, Use]:
         try:
-            found: dict[str, str] = json.loads(self._file.read_bytes())
+            found: dict[str, tuple[str, float]] = json.loads(self.file.read_bytes())
+            return {id_: Use(AppName(app), at) for id_, (app, at) in found.items()}
         except (FileNotFoundError, ValueError):
             return {}
-        return {id_: AppName(app) for id_, app in found.items()}
 
 
-def over(found: Sequence[Record], owners: dict[str, AppName], most: int) -> list[Record]:
+def over(found: Sequence[Record], uses: dict[str, Use], most: int) -> list[Record]:
     """Return the cache mounts that go so that no app has more than `most` bytes: the oldest."""
     held: dict[AppName, int] = {}
     gone = []
-    for record in sorted(found, key=lambda record: -record.used_at):
-        if owner := owners.get(record.id):
-            held[owner] = held.get(owner, 0) + record.size
-            if held[owner] > most and not record.is_used:
-                gone.append(record)
+    owned = [record for record in found if record.id in uses]
+    for record in sorted(owned, key=lambda record: -uses[record.id].at):
+        app = uses[record.id].app
+        held[app] = held.get(app, 0) + record.size
+        if held[app] > most and not record.is_used:
+            gone.append(record)
     return gone[::-1]
 
 

@@ -1,15 +1,17 @@
 """Build caches: whose they are, what goes when they are over their budgets, and what is reported."""
 
+import json
 import os
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from buildpacks.builder import Builder
-from buildpacks.cache import Caches, Record, budget, over, records, usage
+from buildpacks.cache import Caches, Record, Use, budget, over, records, usage
 from buildpacks.disk import MIB, Disk, space
 from buildpacks.engine import Engine
 from empire.names import AppName
@@ -60,12 +62,24 @@ def test_a_cache_is_the_apps_whose_build_alone_ran(caches: Caches) -> None:
     assert caches.sizes([record("hers")]) == {}
 
 
+def test_what_the_engine_measures_it_does_not_use(caches: Caches) -> None:
+    uses = []
+    for name in ("first", "second"):
+        with caches.used_by(ADA):
+            uses.append(record(name, used_at=time.time()))
+        caches.sizes(uses)
+    measured = [replace(one, used_at=time.time() + 99 - n) for n, one in enumerate(uses)]
+    caches.sizes(measured)
+    known = json.loads((caches.file).read_bytes())
+    assert [known[one.id] for one in measured] == [["ada", one.used_at] for one in uses]
+
+
 def test_the_least_recently_used_go_first() -> None:
     found = [record(f"{n}", used_at=n) for n in range(5)] + [record("used", 10, -1, is_used=True)]
-    owners = dict.fromkeys((one.id for one in found), ADA)
-    owners["4"] = BOB
-    assert [one.id for one in over(found, owners, 25)] == ["0", "1"]
-    assert over(found, owners, 100) == []
+    uses = {one.id: Use(ADA, one.used_at) for one in found}
+    uses["4"] = Use(BOB, 4)
+    assert [one.id for one in over(found, uses, 25)] == ["0", "1"]
+    assert over(found, uses, 100) == []
     assert over(found, {}, 0) == []
 
 

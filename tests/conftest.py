@@ -99,6 +99,7 @@ def build(engine: docker.APIClient, files: dict[str, bytes], **labels: str) -> I
             fileobj=io.BytesIO(context.getvalue()),
             custom_context=True,
             rm=True,
+            nocache=True,  # or removing one image takes a parent from under another build
             decode=True,
             labels=marks,
         )

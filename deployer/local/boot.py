@@ -22,6 +22,8 @@ NAME_TAKEN = 409
 LOOK_SECONDS = 2.0
 """How often to look at a container whose end was not reported."""
 ENGINE_AWAY_SECONDS = 0.5
+ENDING_SECONDS = 0.5
+"""So long at most the engine takes to note that a container ended."""
 
 
 class Boot:
@@ -61,10 +63,19 @@ class Boot:
         with speaking(f"keep {self.place.dyno} up"):
             try:
                 if not is_kept(self._look()):
-                    self._engine.keep_up(self.container)
+                    self._keep_up()
                     self._look()  # one that ended in this very moment is not started again
             except NotFound:
                 raise errors.gone(self.place.dyno) from None
+
+    def _keep_up(self) -> None:
+        try:
+            self._engine.keep_up(self.container)
+        except APIError:
+            # The engine fails so on one whose end it has not noted yet.
+            self._halted.wait(ENDING_SECONDS)
+            self._look()
+            raise
 
     def told(self) -> str:
         """Return how far it is, in words."""

@@ -195,7 +195,7 @@ def test_without_a_queue_the_cluster_is_asked(
         lab.scheduler.retire(newer)
         assert {dyno.deployment for dyno in lab.scheduler.dynos(APP)} == {2}
         with pytest.raises(StartFailed, match="exited with code 4"):
-            result(lab.scheduler.start(manifest(lab, 3, BEHAVE="exit:4"), never))
+            result(lab.scheduler.start(manifest(lab, 3, web=2, BEHAVE="exit:4"), never))
         lab.asked()
         assert len(lab.scheduler.dynos()) == 2
         assert lab.asked() == ["ecs.ListTasks", "ecs.DescribeTasks"]

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from docker.errors import APIError
+from requests import Response
 
 from deployer.local.engine import Engine
 from deployer.local.places import creation, places
 from deployer.local.scheduler import DockerScheduler, enumerated
-from empire.errors import StartFailed, Unavailable
+from empire.errors import EmpireError, StartFailed, Unavailable
 from empire.manifest import Manifest, Size
 from empire.names import AppName
 from empire.settings import Settings
@@ -212,6 +214,25 @@ class TestKeep:
             local.scheduler.keep(manifest(local, worker=1))
         assert [d.state for d in local.scheduler.dynos(APP)] == ["crashed", "up"]
 
+    @pytest.mark.parametrize(
+        ("does_end", "told"),
+        [(True, r"web\.1 exited with code 137"), (False, "keep web.1 up")],
+        ids=["it ends", "it runs on"],
+    )
+    def test_the_engine_refuses_to_keep_one(
+        self, local: LocalLab, monkeypatch: pytest.MonkeyPatch, does_end: bool, told: str
+    ) -> None:
+        def refuse(engine: Engine, container: str) -> None:
+            if does_end:
+                engine.api.kill(container)
+            raise APIError("cannot update", Response())
+
+        result(local.scheduler.start(manifest(local), never))
+        monkeypatch.setattr(Engine, "keep_up", refuse)
+
+        with pytest.raises(EmpireError, match=told):
+            local.scheduler.keep(manifest(local))
+
     def test_one_that_was_removed_meanwhile(self, local: LocalLab) -> None:
         result(local.scheduler.start(manifest(local), never))
         local.scheduler.stop(APP)
@@ -239,7 +260,9 @@ class TestWhatRuns:
         wait_until(lambda: local.scheduler.dynos(APP)[0].state == "up")
 
     def test_one_that_keeps_crashing_is_told_as_crashed(self, local: LocalLab) -> None:
-        kept(local, manifest(local, web=0, worker=1, BEHAVE="fall:0.4"))
+        (target,) = kept(local, manifest(local, BEHAVE="relapse:5"))
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.get(f"http://{target}/exit?code=7")
 
         wait_until(lambda: local.scheduler.dynos(APP)[0].state == "crashed")
         wait_until(lambda: local.scheduler.dynos(APP)[0].exit_code == 5)

@@ -15,9 +15,10 @@ from uuid import uuid4
 
 import docker
 
-from tests.product import Product, product, wait_until
+from tests.product import Product, product
 from tests.samples import DOCKERFILE, SERVER, with_dockerfile
 from tests.talking import Talking
+from tests.waiting import wait_until
 
 ROUNDS = 5
 LIMIT_SECONDS = 2.0

@@ -8,7 +8,8 @@ from pathlib import Path
 import psutil
 
 from tests.crowd import push_all
-from tests.product import Product, product, wait_until
+from tests.product import Product, product
+from tests.waiting import wait_until
 
 APPS = 50
 MEMORY_LIMIT_MB = 150

@@ -29,7 +29,7 @@ class Backend:
     def end(self) -> None:
         """Send SIGTERM, on which it exits at once."""
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
         assert self.process.stdout
         self.process.stdout.close()
 

@@ -15,8 +15,9 @@ from empire import deployments, remains
 from empire.deployments import Step
 from empire.settings import Settings
 from empire.store import Store
-from tests.product import Product, wait_until
+from tests.product import Product
 from tests.samples import with_dockerfile
+from tests.waiting import wait_until
 
 APP = "mortal"
 

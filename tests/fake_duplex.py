@@ -7,8 +7,8 @@ from contextlib import suppress
 from typing import IO
 
 from empire.secrets import Secret
+from tests.waiting import PATIENCE_SECONDS
 
-PATIENCE_SECONDS = 30.0
 LARGEST_READ = 65536
 
 

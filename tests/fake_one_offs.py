@@ -13,8 +13,7 @@ from empire.names import AppName
 from empire.platform import IsCancelled
 from tests.fake_duplex import FakeDuplex, end, shell, status_of
 from tests.fakes import Scripted
-
-PATIENCE_SECONDS = 30.0
+from tests.waiting import PATIENCE_SECONDS
 
 
 @dataclass

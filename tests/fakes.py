@@ -20,9 +20,7 @@ from empire.names import AppName, Hostname, ImageName, ImageRef, ProcessType
 from empire.platform import EVERYTHING, NOTHING, IsCancelled, Known, nothing_known
 from empire.secrets import Secret
 from tests.fake_duplex import FakeDuplex, shell
-
-PATIENCE_SECONDS = 30.0
-"""How long a held call waits at most, so that a wrong test ends."""
+from tests.waiting import PATIENCE_SECONDS
 
 
 def never() -> bool:

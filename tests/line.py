@@ -1,7 +1,7 @@
 """The deployment line in one test: a real store, fakes of all ports, and workers that may die."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,17 +20,9 @@ from empire.store import Store
 from tests.fake_one_offs import FakeOneOffs
 from tests.fake_sources import FakeSources
 from tests.fakes import FakeBuilder, FakeLogs, FakeRegistry, FakeRouter, FakeScheduler
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
-BOUND_SECONDS = 10.0
 MAIN = "refs/heads/main"
-
-
-def wait_until(is_so: Callable[[], bool], what: str = "the condition") -> None:
-    """Return as soon as it is so; raises AssertionError when that takes too long."""
-    deadline = time.monotonic() + BOUND_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline, f"{what} did not come true in {BOUND_SECONDS} s"
-        time.sleep(0.002)
 
 
 @dataclass
@@ -78,7 +70,7 @@ class Line:
         finally:
             worker.stop()
             for thread in threads:
-                thread.join(BOUND_SECONDS)
+                thread.join(PATIENCE_SECONDS)
 
     def make(self, name: str) -> AppName:
         """Make an app and return its name."""
@@ -125,7 +117,7 @@ class Line:
 
     def told(self, deployment: Deployment) -> list[Event]:
         """Return what the journal says, when it is ended."""
-        deadline = time.monotonic() + BOUND_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         found: list[Event] = []
         for event in deployments.follow(self.store, deployment.id, quiet_seconds=1):
             assert time.monotonic() < deadline, f"deployment {deployment.number} did not end"

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.crash import is_settled
-from tests.product import Product, wait_until
+from tests.product import Product
 from tests.samples import with_worker
 from tests.talking import Talking
+from tests.waiting import wait_until
 
 APP = "fragile"
 

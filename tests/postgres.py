@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.line import wait_until
+from tests.waiting import wait_until
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 USER = "postgres"
@@ -49,7 +49,7 @@ def _running(folder: Path) -> Iterator[str]:
         yield f"postgresql+psycopg://empire@/{{}}?host={folder}"
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 def _run(program: str, *arguments: object) -> None:

@@ -10,8 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,9 +22,9 @@ import httpx
 from cli.client import ACCEPT
 from cli.netrc import token_of
 from deployer.local.keeper import shutdown
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(__file__).parent.parent
-PATIENCE_SECONDS = 60.0
 PASSED_ON = ("COVERAGE_", "DOCKER_", "SSL_CERT_")  # what a server needs of the tests' environment
 
 
@@ -34,14 +33,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def wait_until(is_so: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
-    """Return when the condition holds; raises AssertionError when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain until {what}"
-        time.sleep(0.02)
 
 
 @dataclass

@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.product import Product, wait_until
+from tests.product import Product
+from tests.waiting import wait_until
 
 
 class Talking:

@@ -22,11 +22,11 @@ SHELL = [
 def test_a_script_is_a_program_that_the_shell_understands(path: Path) -> None:
     shell = "bash" if "bash" in path.read_text().splitlines()[0] else "sh"
     assert path.stat().st_mode & 0o111
-    subprocess.run([shell, "-n", str(path)], check=True, timeout=10)
+    subprocess.run([shell, "-n", str(path)], check=True, timeout=60)
 
 
 def test_setup_names_its_usage() -> None:
-    done = subprocess.run([ROOT / "scripts" / "setup"], capture_output=True, text=True, timeout=10)
+    done = subprocess.run([ROOT / "scripts" / "setup"], capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
     assert "usage: scripts/setup server|dev" in done.stderr
 

@@ -50,7 +50,7 @@ def test_the_output_streams_while_the_build_runs(
     gate.clear()
     pushed = site.push("built", ada, "2")
     url = http.get(f"{app}/builds/{pushed.id}").json()["output_stream_url"]
-    with httpx.stream("GET", url, trust_env=False, timeout=30) as answer:
+    with httpx.stream("GET", url, trust_env=False, timeout=60) as answer:
         lines = answer.iter_lines()
         assert next(lines) == "-----> Building with Fake"
         assert http.get(f"{app}/builds/{pushed.id}").json()["status"] == "pending"

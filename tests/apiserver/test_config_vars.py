@@ -1,5 +1,4 @@
 import threading
-import time
 from collections.abc import Iterator
 
 import httpx
@@ -8,6 +7,7 @@ import pytest
 from empire import deployments, line
 from empire.access import Actor
 from tests.site import Site
+from tests.waiting import wait_until
 
 NEWEST = {"Range": "version ..; order=desc,max=1"}
 
@@ -105,18 +105,21 @@ def test_a_change_that_is_cancelled_before_its_release_says_so(
     with site.store.writing() as session:
         line.cancel(session, deployments.find(session, queued), by=ada)
     gate.set()
-    waiting.join(30)
+    waiting.join(60)
 
     assert (answers[0].status_code, answers[0].json()["id"]) == (409, "cancelled")
 
 
 def _queued_after(http: httpx.Client, app: str, number: int) -> str:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        for one in http.get(f"{app}/deployments").json():
-            if one["number"] > number:
-                return str(one["number"])
-    raise AssertionError("nothing was queued")
+    found: list[str] = []
+
+    def is_queued() -> bool:
+        rows = http.get(f"{app}/deployments").json()
+        found[:] = [str(one["number"]) for one in rows if one["number"] > number]
+        return bool(found)
+
+    wait_until(is_queued)
+    return found[0]
 
 
 def test_a_change_that_does_not_start_says_why_where_it_is_followed(

@@ -10,8 +10,8 @@ from empire.access import Actor
 from empire.manifest import LogLine
 from empire.names import AppName, ProcessType
 from tests.apiserver.forms import DYNO, FORMATION, form_of
-from tests.line import wait_until
 from tests.site import Site
+from tests.waiting import wait_until
 
 
 @pytest.fixture

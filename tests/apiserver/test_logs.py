@@ -87,14 +87,14 @@ def test_a_tail_goes_on_and_resumes_after_what_was_seen(
     http: httpx.Client, site: Site, app: str
 ) -> None:
     url = http.post(app, json={"tail": True, "lines": 1}).json()["logplex_url"]
-    with httpx.stream("GET", url, trust_env=False, timeout=30) as answer:
+    with httpx.stream("GET", url, trust_env=False, timeout=60) as answer:
         lines = answer.iter_lines()
         seen = next(lines).removeprefix("id: ")
         assert next(lines).endswith("line 3")
         site.logs.write(AppName("loud"), [LogLine(AT + 10, "app", "web.1", "fresh")])
         assert next(line for line in lines if line.startswith("data")).endswith("fresh")
     before = {"Last-Event-ID": str(int(seen) - 1)}
-    with httpx.stream("GET", url, headers=before, trust_env=False, timeout=30) as answer:
+    with httpx.stream("GET", url, headers=before, trust_env=False, timeout=60) as answer:
         lines = (line for line in answer.iter_lines() if line.startswith("data"))
         assert next(lines).endswith("line 3")
         assert next(lines).endswith("fresh")
@@ -120,13 +120,13 @@ def test_a_stream_that_breaks_is_cut_so_that_the_client_sees_it(
     url = http.post(app, json={"tail": tail}).json()["logplex_url"]
 
     with pytest.raises(httpx.RemoteProtocolError):
-        httpx.get(url, trust_env=False, timeout=30)
+        httpx.get(url, trust_env=False, timeout=60)
     assert http.get("/account").status_code == 200
 
 
 def test_a_tail_that_can_no_longer_be_read_is_cut(http: httpx.Client, site: Site, app: str) -> None:
     url = http.post(app, json={"tail": True}).json()["logplex_url"]
-    with httpx.stream("GET", url, trust_env=False, timeout=30) as answer:
+    with httpx.stream("GET", url, trust_env=False, timeout=60) as answer:
         lines = answer.iter_lines()
         next(lines)
         site.logs.fail("read", Unavailable("The disk is gone."))

@@ -10,8 +10,8 @@ import pytest
 from empire.access import Actor
 from empire.users import Role
 from tests.apiserver.forms import DYNO, form_of
-from tests.line import wait_until
 from tests.site import Site
+from tests.waiting import wait_until
 
 DYNOS = "/apps/commanded/dynos"
 

@@ -1,6 +1,5 @@
 import socket
 import threading
-import time
 from pathlib import Path
 
 import httpx
@@ -12,6 +11,7 @@ from empire.manifest import LogLine
 from empire.names import AppName
 from empire.settings import Settings
 from tests.site import running
+from tests.waiting import wait_until
 
 
 def test_a_taken_port_is_refused_with_what_to_do(tmp_path: Path) -> None:
@@ -45,10 +45,10 @@ def test_stop_ends_open_streams_and_is_quick(tmp_path: Path) -> None:
         for reader in readers:
             reader.start()
         for _ in range(3):
-            assert begun.acquire(timeout=30)
+            assert begun.acquire(timeout=60)
         site.api.stop()
         for reader in readers:
-            reader.join(10)
+            reader.join(60)
         gate.set()
 
     assert ends == [True, True]
@@ -70,11 +70,9 @@ def test_stop_answers_a_change_that_still_waits(tmp_path: Path) -> None:
             patient = threading.Thread(target=change)
             patient.start()
             with site.client(token) as other:
-                deadline = time.monotonic() + 20
-                while len(other.get("/apps/waiting/deployments").json()) < 2:
-                    assert time.monotonic() < deadline
+                wait_until(lambda: len(other.get("/apps/waiting/deployments").json()) > 1)
             site.api.stop()
-            patient.join(10)
+            patient.join(60)
         gate.set()
 
     assert answers == [200]

@@ -12,7 +12,7 @@ from tempfile import gettempdir
 
 from buildpacks.engine import Engine
 from empire.errors import Unavailable
-from tests.line import wait_until
+from tests.waiting import wait_until
 
 BRIDGE = "emptest0"
 GROUP = "empire-test"

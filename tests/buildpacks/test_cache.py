@@ -19,7 +19,7 @@ from empire.settings import Settings
 from tests.buildpacks.conftest import MakeBuilder, require_engine
 from tests.buildpacks.private_engine import private_engine
 from tests.buildpacks.sources import BASE, Repository, never, told
-from tests.line import wait_until
+from tests.waiting import wait_until
 
 ADA, BOB = AppName("ada"), AppName("bob")
 FILL = "RUN --mount=type=cache,target=/{0} head -c {1}M /dev/urandom > /{0}/data && head -c 1M /dev/urandom > /layer-{0}\n"

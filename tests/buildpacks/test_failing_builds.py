@@ -10,7 +10,7 @@ from empire.errors import BuildFailed, Cancelled, EmpireError, InvalidInput, Tim
 from empire.settings import Settings
 from tests.buildpacks.conftest import MakeBuilder
 from tests.buildpacks.sources import BASE, Repository, never, told
-from tests.line import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 

@@ -1,13 +1,13 @@
 """How much output a step really had, where the engine clips it."""
 
-import time
 from pathlib import Path
 
 import pytest
 
-from buildpacks.flood import LOOK_SECONDS, Flood
+from buildpacks.flood import Flood
 from tests.buildpacks.conftest import MakeBuilder
 from tests.buildpacks.sources import BASE, Repository, never, told
+from tests.waiting import wait_until
 
 STEP = "[2/3] RUN make $EVERYTHING loud"
 MIB = 1 << 20
@@ -44,9 +44,7 @@ def test_only_a_step_that_is_clipped_is_looked_at(tmp_path: Path) -> None:
     assert breach
     assert "more than 1 MiB of output" in breach.what
     assert flood.breach() is None  # not so soon again
-    deadline = time.monotonic() + 10 * LOOK_SECONDS
-    while flood.breach() is None:
-        assert time.monotonic() < deadline
+    wait_until(lambda: flood.breach() is not None)
 
 
 def test_whose_output_it_is(tmp_path: Path) -> None:

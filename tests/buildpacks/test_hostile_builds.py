@@ -17,7 +17,7 @@ from empire.settings import Settings
 from tests.buildpacks.conftest import MakeBuilder, require_engine
 from tests.buildpacks.private_engine import GROUP, private_engine
 from tests.buildpacks.sources import Repository, never, told
-from tests.line import wait_until
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.docker,
@@ -64,7 +64,7 @@ def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def _answers(address: str) -> bool:
     try:
-        with closing(http.client.HTTPConnection(address, 8000, timeout=10)) as asked:
+        with closing(http.client.HTTPConnection(address, 8000, timeout=60)) as asked:
             asked.request("GET", "/")
             return asked.getresponse().status == 200
     except OSError:

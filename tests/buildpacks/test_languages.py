@@ -56,7 +56,7 @@ ANSWERS = {
     "static-json": "<h1>one page</h1>",
     "static-public": "<h1>hi</h1>",
 }
-UP_SECONDS = 30
+UP_SECONDS = 60
 OFFERED = "Not set, though the app's files have a value for them: GREETING"
 
 
@@ -99,7 +99,7 @@ def answer(image: str, path: str = "/", command: str = "") -> str:
 def asked(container: str, port: int, path: str) -> str:
     deadline = time.monotonic() + UP_SECONDS
     while time.monotonic() < deadline:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         try:
             connection.request("GET", path)
             return connection.getresponse().read().decode()

@@ -95,7 +95,7 @@ def test_openssh_lists_and_signs_with_it(kind: str, bits: str, tmp_path: Path) -
 
         def ask(*command: str, given: bytes = b"") -> str:
             done = subprocess.run(
-                command, env=environment, input=given, capture_output=True, check=True, timeout=20
+                command, env=environment, input=given, capture_output=True, check=True, timeout=60
             )
             return done.stdout.decode()
 

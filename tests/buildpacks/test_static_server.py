@@ -43,7 +43,7 @@ def serving(site: Path, *more: str) -> Iterator[int]:
         _wait_for(number, process)
         yield number
         process.terminate()
-        assert process.wait(5) == 0
+        assert process.wait(60) == 0
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
@@ -57,7 +57,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 def ask(port: int, path: str, **headers: str) -> Answer:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", path, headers=headers)
     response = connection.getresponse()
     answer = response.status, dict(response.getheaders()), response.read()
@@ -103,7 +103,7 @@ def test_the_sites_own_page_for_what_is_missing(port: int, site: Path) -> None:
 
 
 def test_one_connection_serves_many(port: int) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     for path in ("/", "/missing", "/about"):
         connection.request("GET", path)
         connection.getresponse().read()

@@ -96,7 +96,7 @@ def test_a_tail_ends_quietly_on_ctrl_c(site: Site, stage: Stage) -> None:
     site.logs.write(AppName("shop"), [LogLine(2, "app", "web.1", "new")])
     assert tail.stdout.readline().endswith("new\n")
     tail.send_signal(signal.SIGINT)
-    rest = tail.communicate(timeout=30)
+    rest = tail.communicate(timeout=60)
 
     assert (tail.returncode, [part.strip() for part in rest]) == (130, ["", ""])
 
@@ -110,7 +110,7 @@ def test_a_tail_goes_on_after_a_restart_of_the_server(site: Site, stage: Stage) 
     site.logs.write(AppName("shop"), [LogLine(2, "app", "web.1", "new")])
     assert tail.stdout.readline().endswith("new\n")
     tail.send_signal(signal.SIGINT)
-    tail.communicate(timeout=30)
+    tail.communicate(timeout=60)
 
 
 def test_a_terminal_is_asked_for_what_was_left_out(site: Site, stage: Stage) -> None:
@@ -193,7 +193,7 @@ def _typed(stage: Stage, arguments: list[str], answer: bytes) -> str:
         if not is_answered and seen.endswith(b": "):  # the space comes when echo is off
             os.write(master, answer)
             is_answered = True
-    process.wait(30)
+    process.wait(60)
     timer.cancel()
     os.close(master)
     return seen.decode("utf-8", "replace")

@@ -1,6 +1,5 @@
 """The router on the simulated account, with the part that ECS plays: targets come and go."""
 
-import time
 from typing import Any
 
 from deployer.aws.account import Account
@@ -13,8 +12,7 @@ from empire.names import AppName, Hostname
 from empire.settings import Settings
 from empire.store import Store
 from tests.fakeaws.simulator import Simulator
-
-HEALTHY_SECONDS = 20.0
+from tests.waiting import wait_until
 
 
 class FilledRouter(AwsRouter):
@@ -41,10 +39,7 @@ class FilledRouter(AwsRouter):
         wanted = [{"Id": to.host, "Port": to.port} for to in targets]
         if wanted:
             elb.register_targets(TargetGroupArn=place.target_group, Targets=wanted)
-        deadline = time.monotonic() + HEALTHY_SECONDS
-        while any(state != "healthy" for state in self._states(place.target_group, wanted)):
-            assert time.monotonic() < deadline, self._states(place.target_group, wanted)
-            time.sleep(0.02)
+        wait_until(lambda: set(self._states(place.target_group, wanted)) <= {"healthy"})
         health = elb.describe_target_health(TargetGroupArn=place.target_group)
         there = [
             {"Id": one["Target"]["Id"], "Port": one["Target"]["Port"]}

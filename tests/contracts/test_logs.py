@@ -9,7 +9,8 @@ from empire.manifest import Dyno, LogLine
 from empire.names import AppName
 from tests.contracts.labs import Lab, manifest
 from tests.fakes import never
-from tests.streams import result, wait_until
+from tests.streams import result
+from tests.waiting import wait_until
 
 APP = AppName("sample")
 DYNOS = LogFilter(source="app")

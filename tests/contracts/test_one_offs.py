@@ -12,7 +12,8 @@ from empire.platform import Duplex
 from empire.secrets import Secret
 from tests.contracts.labs import SMALL, Lab, manifest
 from tests.fakes import never
-from tests.streams import played, result, wait_until
+from tests.streams import played, result
+from tests.waiting import wait_until
 
 APP, OTHER = AppName("sample"), AppName("other")
 LARGE = 3_000_000

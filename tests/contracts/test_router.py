@@ -138,7 +138,7 @@ def test_switches_at_once_do_not_lose_one_another(case: tuple[Router, Visit]) ->
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(60)
         assert [visit(Hostname(f"{name}.localhost")) for name in names] == ["v1"] * 20
 
 

@@ -8,7 +8,8 @@ from empire.errors import Conflict, StartFailed
 from empire.events import Failed, Live
 from empire.formation import ALL, Change
 from empire.names import AppName
-from tests.line import Line, wait_until
+from tests.line import Line
+from tests.waiting import wait_until
 
 
 def rollback(the: Line, app: str, to: str) -> Deployment:

@@ -16,7 +16,8 @@ from empire.events import Live, is_last
 from empire.names import AppName
 from empire.settings import Settings
 from empire.store import Store
-from tests.line import Line, Outside, wait_until
+from tests.line import Line, Outside
+from tests.waiting import wait_until
 
 HELLO = AppName("hello")
 

@@ -20,7 +20,8 @@ from empire.releases import Status
 from empire.settings import Settings
 from empire.store import Store
 from tests.dying import DyingStore, Killed, Life, dying, silence
-from tests.line import Line, wait_until
+from tests.line import Line
+from tests.waiting import wait_until
 
 HELLO = AppName("hello")
 FEWEST_INSTANTS = 12  # or the killing does not work

@@ -11,7 +11,8 @@ from empire.formation import SIZES
 from empire.manifest import OneOff
 from empire.names import AppName
 from tests.fakes import image_ref
-from tests.line import Line, wait_until
+from tests.line import Line
+from tests.waiting import wait_until
 
 HELLO = AppName("hello")
 RUN = OneOff(HELLO, "run.1", 1, image_ref("one"), "sleep 60", SIZES["1X"])

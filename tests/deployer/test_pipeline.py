@@ -13,7 +13,8 @@ from empire.events import Event, Failed, Live
 from empire.manifest import Manifest
 from empire.names import AppName
 from empire.releases import Status
-from tests.line import Line, wait_until
+from tests.line import Line
+from tests.waiting import wait_until
 
 HELLO = AppName("hello")
 

@@ -14,8 +14,9 @@ from empire.manifest import Dyno, Manifest, Target
 from empire.names import AppName
 from empire.platform import IsCancelled
 from tests.fakes import FakeScheduler, never
-from tests.line import BOUND_SECONDS, Line, wait_until
+from tests.line import Line
 from tests.streams import result
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 HELLO = AppName("hello")
 
@@ -23,7 +24,7 @@ HELLO = AppName("hello")
 def reconciled(line: Line) -> None:
     """Reconcile and wait until missing dynos are started."""
     for thread in reconcile(line.store, line.outside.platform):
-        thread.join(BOUND_SECONDS)
+        thread.join(PATIENCE_SECONDS)
 
 
 def stray(line: Line, app: str, deployment: int) -> Dyno:

@@ -14,7 +14,7 @@ from empire.releases import Status
 from empire.store import Store
 from tests.deployer.test_kills import at_every_instant
 from tests.line import Line as TheLine
-from tests.line import wait_until
+from tests.waiting import wait_until
 
 HELLO = AppName("hello")
 

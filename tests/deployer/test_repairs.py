@@ -3,7 +3,7 @@
 from deployer.repairs import Repairs
 from empire.events import Live
 from tests.line import Line
-from tests.streams import wait_until
+from tests.waiting import wait_until
 
 
 def test_a_dyno_that_is_gone_comes_back(line: Line) -> None:

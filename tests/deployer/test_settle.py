@@ -10,7 +10,8 @@ from empire.deployments import Step
 from empire.events import Live
 from empire.names import AppName
 from tests.fakes import image_ref
-from tests.line import BOUND_SECONDS, Line, wait_until
+from tests.line import Line
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 HELLO, OTHER = AppName("hello"), AppName("other")
 
@@ -66,7 +67,7 @@ def test_a_build_waits_until_its_app_is_pruned_and_others_do_not() -> None:
         thread.start()
         with builds.running(OTHER):
             assert not begun.is_set()
-    thread.join(BOUND_SECONDS)
+    thread.join(PATIENCE_SECONDS)
     assert begun.is_set()
 
 

@@ -10,7 +10,7 @@ from empire.events import Event, Failed, Line, Live, Released, Stage
 from empire.names import AppName, ProcessType
 from empire.releases import Status
 from tests.line import Line as TheLine
-from tests.line import wait_until
+from tests.waiting import wait_until
 
 HELLO = AppName("hello")
 

@@ -7,7 +7,7 @@ import pytest
 
 from empire.events import Event, Line, Live, Quiet, Stage
 from empire.journal import Journals
-from tests.line import BOUND_SECONDS
+from tests.waiting import PATIENCE_SECONDS
 
 ID = "d1"
 
@@ -62,12 +62,12 @@ def test_a_follower_sees_what_was_and_what_comes_until_the_end(journals: Journal
     threads = [threading.Thread(target=follow) for _ in range(2)]
     for thread in threads:
         thread.start()
-    assert began.wait(BOUND_SECONDS)
+    assert began.wait(PATIENCE_SECONDS)
     journals.append(ID, Line("comes"))
     journals.append(ID, Live(1, ""))
     journals.append(ID, Line("after the end"))
     for thread in threads:
-        thread.join(BOUND_SECONDS)
+        thread.join(PATIENCE_SECONDS)
     story: list[Event] = [Stage("was"), Line("comes"), Live(1, "")]
     assert sorted(map(str, seen)) == sorted(map(str, story * 2))
     assert journals._conditions == {}
@@ -98,7 +98,7 @@ def test_writers_at_once_keep_their_lines_whole(journals: Journals) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(BOUND_SECONDS)
+        thread.join(PATIENCE_SECONDS)
     found, _ = journals.read(ID)
     for name in range(4):
         mine = [str(event).strip() for event in found if str(event).strip().startswith(f"{name} ")]

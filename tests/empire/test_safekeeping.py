@@ -15,7 +15,7 @@ from empire.files import write_once, write_whole
 from empire.secrets import Secret, Vault
 from empire.settings import Settings
 from empire.turns import Turns
-from tests.line import BOUND_SECONDS
+from tests.waiting import PATIENCE_SECONDS
 
 
 @given(st.text(min_size=12))
@@ -66,7 +66,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def _written(path: Path, content: bytes, barrier: "threading.Barrier") -> bytes:
     def make() -> bytes:
-        barrier.wait(BOUND_SECONDS)  # all have seen that there is no file yet
+        barrier.wait(PATIENCE_SECONDS)  # all have seen that there is no file yet
         return content
 
     return write_once(path, make)
@@ -82,7 +82,7 @@ def test_all_who_make_a_file_at_once_get_the_same_content(tmp_path: Path) -> Non
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(BOUND_SECONDS)
+        thread.join(PATIENCE_SECONDS)
     assert len(found) == 4
     assert set(found) == {(tmp_path / "key").read_bytes()}
     assert write_once(tmp_path / "key", lambda: b"late") == found[0]

@@ -20,7 +20,8 @@ from empire.errors import Superseded
 from empire.events import Failed, Live
 from empire.store import Bell, Store, announce_work, store_of
 from empire.users import User
-from tests.line import BOUND_SECONDS, Line
+from tests.line import Line
+from tests.waiting import PATIENCE_SECONDS
 
 
 def test_the_migrations_make_the_tables_of_the_code(any_store: Store) -> None:
@@ -85,7 +86,7 @@ def test_many_writers_wait_for_each_other(any_line: Line) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(BOUND_SECONDS)
+        thread.join(PATIENCE_SECONDS)
     assert failures == []
     with any_line.store.reading() as session:
         rows = deployments.of_app(session, apps.find(session, "hello").id)
@@ -126,7 +127,7 @@ def test_two_who_claim_at_once_get_different_deployments(any_line: Line) -> None
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(BOUND_SECONDS)
+        thread.join(PATIENCE_SECONDS)
     numbers = sorted(number for number in claimed if number is not None)
     assert numbers == sorted(set(numbers))
     with any_line.store.writing() as session:
@@ -218,17 +219,17 @@ def test_a_bell_wakes_who_waits_and_forgets_nobody() -> None:
     bell = Bell()
     seen = bell.rings
     bell.ring()
-    bell.wait(seen, BOUND_SECONDS)
+    bell.wait(seen, PATIENCE_SECONDS)
     bell.wait(bell.rings, 0.001)
     woken = threading.Event()
 
     def wait() -> None:
-        bell.wait(seen_again, BOUND_SECONDS)
+        bell.wait(seen_again, PATIENCE_SECONDS)
         woken.set()
 
     seen_again = bell.rings
     thread = threading.Thread(target=wait)
     thread.start()
     bell.ring()
-    assert woken.wait(BOUND_SECONDS)
-    thread.join(BOUND_SECONDS)
+    assert woken.wait(PATIENCE_SECONDS)
+    thread.join(PATIENCE_SECONDS)

@@ -100,7 +100,7 @@ class Registry:
         """Stop the process."""
         self._web.close()
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(60)
 
     def _wait(self, log: Path) -> None:
         end = time.monotonic() + START_SECONDS

@@ -109,7 +109,7 @@ class Simulator:
         assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
-            self._process.wait(10)
+            self._process.wait(60)
             raise RuntimeError(f"The simulator did not start: {log.read_text()}")
         facts: dict[str, Any] = json.loads(line)
         return facts

@@ -2,8 +2,6 @@
 
 import base64
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 
 import docker
@@ -11,8 +9,8 @@ import docker
 from empire.names import ImageRef
 from tests.fakeaws.operations import Fields
 from tests.fakeaws.simulator import Simulator
+from tests.waiting import wait_until
 
-PATIENCE_SECONDS = 40
 EARLY = {"enable": True, "healthyPercent": 100, "sourceServiceRevisionCleanup": "DEFERRED"}
 ROLLING = {
     "maximumPercent": 200,
@@ -138,7 +136,7 @@ class Stage:
 
     def settled(self, id: str) -> Fields:
         """Return a deployment when it has COMPLETED or FAILED."""
-        until(lambda: self.deployment(id).get("rolloutState") != "IN_PROGRESS")
+        wait_until(lambda: self.deployment(id).get("rolloutState") != "IN_PROGRESS")
         return self.deployment(id)
 
     def tasks(self, desired: str = "RUNNING") -> list[Fields]:
@@ -157,14 +155,6 @@ class Stage:
         services = self.ecs.describe_services(cluster="empire", services=[self.name])["services"]
         if services:
             self.ecs.delete_service(cluster="empire", service=self.name, force=True)
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    """Wait until something is so, at most for a while."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not is_so():
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.05)
 
 
 def received(simulator: Simulator, queue: str) -> list[Fields]:

@@ -9,7 +9,8 @@ from botocore.exceptions import ClientError
 
 from tests.fakeaws.operations import Fields
 from tests.fakeaws.simulator import Simulator
-from tests.fakeaws.stage import Stage, received, until
+from tests.fakeaws.stage import Stage, received
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 
@@ -34,7 +35,7 @@ def test_events_tell_every_change(stage: Stage, queue: str) -> None:
         found.extend(received(stage.simulator, queue))
         return any(event["detail"].get("eventName") == "SERVICE_STEADY_STATE" for event in found)
 
-    until(is_told)
+    wait_until(is_told)
     mine = [event for event in found if _concerns(event, stage.name)]
     tasks = [e["detail"] for e in mine if e["detail-type"] == "ECS Task State Change"]
     assert [task["lastStatus"] for task in tasks] == [
@@ -164,5 +165,5 @@ def test_a_service_deployment_is_stopped_and_rolled_back(stage: Stage) -> None:
         found = stage.ecs.describe_service_deployments(serviceDeploymentArns=[arn])
         return str(found["serviceDeployments"][0]["status"])
 
-    until(lambda: status() == "ROLLBACK_SUCCESSFUL")
+    wait_until(lambda: status() == "ROLLBACK_SUCCESSFUL")
     assert len(stage.tasks()) == 1

@@ -13,7 +13,8 @@ import pytest
 from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection, serve
 
-from tests.fakeaws.stage import Stage, until
+from tests.fakeaws.stage import Stage
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 
@@ -68,7 +69,7 @@ def test_a_target_is_told_who_asks_and_connections_are_kept(
 ) -> None:
     stage.route()
     with echo() as port, target(stage, port):
-        until(lambda: health(stage) == [("healthy", "")])
+        wait_until(lambda: health(stage) == [("healthy", "")])
         for body in (b"x" * 1_000_000, b""):
             answer = web.post("/path?q=1", content=body, headers={"X-Forwarded-For": "10.9.9.9"})
             assert answer.content == b"POST /path?q=1 10.9.9.9, 127.0.0.1 https %d" % len(body)
@@ -78,7 +79,7 @@ def test_a_target_is_told_who_asks_and_connections_are_kept(
 def test_a_streamed_body_arrives_whole(stage: Stage, web: httpx.Client) -> None:
     stage.route()
     with echo() as port, target(stage, port):
-        until(lambda: health(stage) == [("healthy", "")])
+        wait_until(lambda: health(stage) == [("healthy", "")])
         answer = web.post("/", content=iter([b"one", b"two" * 50_000]))
     assert answer.content.endswith(b" 150003")
 
@@ -86,7 +87,7 @@ def test_a_streamed_body_arrives_whole(stage: Stage, web: httpx.Client) -> None:
 def test_a_target_that_hangs_up_is_a_bad_gateway(stage: Stage, web: httpx.Client) -> None:
     stage.route()
     with hanging_up() as port, target(stage, port):
-        until(lambda: health(stage) == [("unhealthy", "Health checks failed")])
+        wait_until(lambda: health(stage) == [("unhealthy", "Health checks failed")])
         assert web.get("/").status_code == 502  # none is healthy, so all get requests
 
 
@@ -99,7 +100,7 @@ def test_a_websocket_passes(stage: Stage) -> None:
     with serve(answer, "127.0.0.1", 0) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         with target(stage, server.socket.getsockname()[1]):
-            until(lambda: health(stage) == [("healthy", "")])
+            wait_until(lambda: health(stage) == [("healthy", "")])
             pipe = socket.create_connection(("127.0.0.1", stage.simulator.alb_port))
             with pipe, connect(f"ws://{stage.name}.example.com/", sock=pipe) as client:
                 client.send("hello")
@@ -109,7 +110,7 @@ def test_a_websocket_passes(stage: Stage) -> None:
 def test_health_says_which_code_came(stage: Stage) -> None:
     stage.route(HealthCheckPath="/health")
     with echo(status=500) as port, target(stage, port):
-        until(lambda: health(stage)[0][0] == "unhealthy")
+        wait_until(lambda: health(stage)[0][0] == "unhealthy")
         assert health(stage)[0][1] == "Health checks failed with these codes: [500]"
 
 
@@ -138,7 +139,7 @@ def test_nobody_notices_a_deployment(stage: Stage, web: httpx.Client) -> None:
     for thread in asking:
         thread.start()
     stage.settled(stage.update(taskDefinition=stage.define(COLOUR="blue")))
-    until(lambda: len(stage.shown()["deployments"]) == 1)
+    wait_until(lambda: len(stage.shown()["deployments"]) == 1)
     is_over.set()
     for thread in asking:
         thread.join()

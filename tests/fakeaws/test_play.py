@@ -6,7 +6,8 @@ import pytest
 
 from tests.fakeaws.play import bootstrapped
 from tests.fakeaws.simulator import Simulator
-from tests.fakeaws.stage import Stage, received, until
+from tests.fakeaws.stage import Stage, received
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 
@@ -26,5 +27,5 @@ def test_an_account_is_bootstrapped_and_its_queue_hears_of_deployments(tmp_path:
             heard.extend(event["detail"].get("eventName", "") for event in found)
             return "SERVICE_DEPLOYMENT_COMPLETED" in heard
 
-        until(is_heard)
+        wait_until(is_heard)
         assert stage.settled(deployment)["rolloutState"] == "COMPLETED"

@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 from empire.names import ImageRef
 from tests.conftest import build
 from tests.fakeaws.simulator import Simulator
-from tests.fakeaws.stage import push, until
+from tests.fakeaws.stage import push
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 
@@ -32,7 +33,7 @@ def test_a_push_makes_the_repository_and_the_image_known(
     ecr = simulator.client("ecr")
     wish = {"repositoryName": "empire/made-by-push"}
 
-    until(lambda: bool(ecr.describe_images(**wish)["imageDetails"]))
+    wait_until(lambda: bool(ecr.describe_images(**wish)["imageDetails"]))
 
     (found,) = ecr.describe_images(**wish)["imageDetails"]
     assert (found["imageDigest"], found["imageTags"]) == (image.partition("@")[2], ["v1"])

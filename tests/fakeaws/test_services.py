@@ -3,7 +3,8 @@
 import httpx
 import pytest
 
-from tests.fakeaws.stage import Stage, until
+from tests.fakeaws.stage import Stage
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 
@@ -30,7 +31,7 @@ def test_the_next_deployment_succeeds_early_and_the_old_tasks_go(stage: Stage) -
     deployment = stage.settled(stage.update(taskDefinition=stage.define(COLOUR="blue")))
 
     assert deployment["rolloutState"] == "COMPLETED"
-    until(lambda: len(stage.shown()["deployments"]) == 1)
+    wait_until(lambda: len(stage.shown()["deployments"]) == 1)
     assert {ask(stage).json()["COLOUR"] for _ in range(4)} == {"blue"}
 
 
@@ -52,7 +53,7 @@ def test_a_hopeless_deployment_is_rolled_back(stage: Stage, behaviour: str, reas
     assert (failed["rolloutState"], failed["failedTasks"]) == ("FAILED", 3)
     assert failed["rolloutStateReason"].endswith(f"rolling back to deploymentId {first}.")
     assert any(reason in task["stoppedReason"] for task in stage.tasks("STOPPED"))
-    until(lambda: stage.shown()["deployments"][0]["rolloutState"] == "COMPLETED")
+    wait_until(lambda: stage.shown()["deployments"][0]["rolloutState"] == "COMPLETED")
     assert {task["taskArn"] for task in stage.tasks()} == before
 
 
@@ -79,9 +80,9 @@ def test_scaling_makes_no_deployment_and_keeps_what_runs(stage: Stage) -> None:
     before = [task["taskArn"] for task in stage.tasks()]
 
     assert stage.update(desiredCount=3) == deployment
-    until(lambda: stage.shown()["runningCount"] == 3)
+    wait_until(lambda: stage.shown()["runningCount"] == 3)
     assert stage.update(desiredCount=1) == deployment
-    until(lambda: stage.shown()["runningCount"] == 1)
+    wait_until(lambda: stage.shown()["runningCount"] == 1)
 
     assert [task["taskArn"] for task in stage.tasks()] == before
 
@@ -103,6 +104,6 @@ def test_a_stopped_task_is_replaced(stage: Stage) -> None:
 
     stage.ecs.stop_task(cluster="empire", task=task, reason="why not")
 
-    until(lambda: stage.tasks("STOPPED") != [] and len(stage.tasks()) == 1)
+    wait_until(lambda: stage.tasks("STOPPED") != [] and len(stage.tasks()) == 1)
     assert stage.tasks()[0]["taskArn"] != task
     assert stage.tasks("STOPPED")[0]["stopCode"] == "UserInitiated"

@@ -6,7 +6,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.fakeaws.operations import Fields
-from tests.fakeaws.stage import Stage, until
+from tests.fakeaws.stage import Stage
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 
@@ -28,7 +29,7 @@ def ended(stage: Stage, arn: str) -> Fields:
         found: Fields = stage.ecs.describe_tasks(cluster="empire", tasks=[arn])["tasks"][0]
         return found
 
-    until(lambda: task()["lastStatus"] == "STOPPED")
+    wait_until(lambda: task()["lastStatus"] == "STOPPED")
     return task()
 
 
@@ -106,7 +107,7 @@ def test_a_task_that_wants_too_much_memory(stage: Stage) -> None:
 
 def test_a_task_that_is_stopped_gets_a_term_signal(stage: Stage) -> None:
     arn = run(stage, "exec python3 -u /app/app.py")
-    until(lambda: output(stage, arn) == ["obedient app starts"])
+    wait_until(lambda: output(stage, arn) == ["obedient app starts"])
 
     stage.ecs.stop_task(cluster="empire", task=arn, reason="enough")
     task = ended(stage, arn)

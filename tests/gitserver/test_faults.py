@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from gitserver import commands, pack
-from tests.gitserver.world import Person, World, until
+from tests.gitserver.world import Person, World
+from tests.waiting import wait_until
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ def test_index_pack_that_is_killed_is_told(
     monkeypatch.setattr(pack, "command", lambda place, *words: ["sh", "-c", "kill -9 $$"])
     done = world.git(ann, work, "push", "empire", "main")
     assert "The check of the push was ended by signal 9." in done.err
-    until(lambda: world.quarantines() == [])
+    wait_until(lambda: world.quarantines() == [])
 
 
 def test_commands_are_parsed_and_never_run() -> None:

@@ -10,7 +10,8 @@ from empire.errors import BuildFailed
 from empire.manifest import Source
 from empire.names import AppName
 from empire.releases import Release
-from tests.gitserver.world import Person, World, commit, until
+from tests.gitserver.world import Person, World, commit
+from tests.waiting import wait_until
 
 
 def test_a_message_stands_in_for_the_commits_subject(world: World, ann: Person, work: Path) -> None:
@@ -28,7 +29,7 @@ def test_a_detached_push_does_not_wait(world: World, ann: Person, work: Path) ->
     assert "Deployment 1 goes on by itself: empire deploys:output 1" in done.err
     assert "is live" not in done.err
     gate.set()
-    until(lambda: world.refs() == {"refs/heads/main": world.head(work)})
+    wait_until(lambda: world.refs() == {"refs/heads/main": world.head(work)})
 
 
 def test_an_unknown_option_is_refused_by_name(world: World, ann: Person, work: Path) -> None:
@@ -71,7 +72,7 @@ def test_a_dry_run_says_what_would_happen_and_keeps_nothing(
     world: World, ann: Person, work: Path
 ) -> None:
     world.push(ann, work)
-    until(lambda: world.quarantines() == [])
+    wait_until(lambda: world.quarantines() == [])
     live, files = world.head(work), sorted(world.objects())
     commit(world, ann, work, {"app.py": "print('two')\n"}, "Second")
 

@@ -11,7 +11,7 @@ from empire.names import AppName, Sha
 from empire.settings import Settings
 from gitserver import git, repositories
 from gitserver.repositories import Repositories, read_shallow
-from tests.gitserver.world import until
+from tests.waiting import wait_until
 
 APP = AppName("hello")
 MAIN = "refs/heads/main"
@@ -134,8 +134,8 @@ def test_many_packs_become_few_and_nothing_is_lost(
         source = pushed(places, str(number), parent)
         places.land(source, MAIN)
         parent = source.commit
-    until(lambda: len(list(places.path(APP).rglob("*.pack"))) <= 5)
-    until(lambda: all(thread.name != "repack" for thread in threading.enumerate()))
+    wait_until(lambda: len(list(places.path(APP).rglob("*.pack"))) <= 5)
+    wait_until(lambda: all(thread.name != "repack" for thread in threading.enumerate()))
     assert git.run(places.path(APP), "cat-file", "-t", forgotten.commit) == b"commit\n"
     git.run(places.path(APP), "fsck", "--full", "--strict")
 

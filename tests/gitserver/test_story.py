@@ -6,7 +6,8 @@ from pathlib import Path
 
 from empire.errors import BuildFailed
 from empire.events import Line
-from tests.gitserver.world import Person, World, commit, until
+from tests.gitserver.world import Person, World, commit
+from tests.waiting import wait_until
 
 
 def test_a_quiet_push_still_tells_of_the_deployment(world: World, ann: Person, work: Path) -> None:
@@ -25,7 +26,7 @@ def test_a_failed_deployment_rejects_the_push_with_its_reason(
     assert "remote:  !     Read on." in done.err
     assert "! [remote rejected] main -> main (Step 2 failed.)" in done.err
     assert world.refs() == {}
-    until(lambda: world.quarantines() == [])
+    wait_until(lambda: world.quarantines() == [])
     assert "v2 is live" in world.push(ann, work).err
 
 
@@ -47,10 +48,10 @@ def test_output_streams_as_it_happens_and_a_quiet_build_keeps_the_line_alive(
         seen = ""
         while "Step 1 of 1" not in seen:
             seen += push.stderr.readline().decode()
-        until(lambda: trace.exists() and r"sideband< \1" in trace.read_text())
+        wait_until(lambda: trace.exists() and r"sideband< \1" in trace.read_text())
         assert push.poll() is None
         gate.set()
-        assert push.wait(20) == 0
+        assert push.wait(60) == 0
 
 
 def test_a_cut_line_leaves_the_deployment_running(world: World, ann: Person, work: Path) -> None:
@@ -59,8 +60,8 @@ def test_a_cut_line_leaves_the_deployment_running(world: World, ann: Person, wor
         world.builder.wait_for("build")
         push.kill()
     gate.set()
-    until(lambda: world.refs() == {"refs/heads/main": world.head(work)})
-    until(lambda: world.quarantines() == [])
+    wait_until(lambda: world.refs() == {"refs/heads/main": world.head(work)})
+    wait_until(lambda: world.quarantines() == [])
 
 
 def test_ctrl_c_leaves_the_deployment_running(world: World, ann: Person, work: Path) -> None:
@@ -68,9 +69,9 @@ def test_ctrl_c_leaves_the_deployment_running(world: World, ann: Person, work: P
     with world.pushing(ann, work) as push:
         world.builder.wait_for("build")
         push.send_signal(2)
-        push.wait(20)
+        push.wait(60)
     gate.set()
-    until(lambda: world.refs() == {"refs/heads/main": world.head(work)})
+    wait_until(lambda: world.refs() == {"refs/heads/main": world.head(work)})
 
 
 def test_the_same_commit_again_attaches_to_its_running_deployment(
@@ -84,11 +85,11 @@ def test_the_same_commit_again_attaches_to_its_running_deployment(
             seen = ""
             while "Building with Fake" not in seen:
                 seen += second.stderr.readline().decode()
-            until(lambda: len(world.quarantines()) == 2)
+            wait_until(lambda: len(world.quarantines()) == 2)
             gate.set()
-            assert second.wait(20) == 0
+            assert second.wait(60) == 0
             assert "v2 is live" in second.stderr.read().decode()
-        assert first.wait(20) == 0
+        assert first.wait(60) == 0
     assert len(world.builder.called("build")) == 1
     assert world.quarantines() == []
 

@@ -4,8 +4,7 @@ import hashlib
 import os
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -240,14 +239,6 @@ def commit(
     done = world.git(person, where, "commit", "-q", "-m", message)
     assert done.code == 0, done.err
     return world.git(person, where, "rev-parse", "HEAD").out.strip()
-
-
-def until(is_so: Callable[[], bool], seconds: float = TIMEOUT_SECONDS) -> None:
-    """Return when it is so; fails when it does not come to be."""
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.005)
 
 
 def new_key(path: Path, kind: str = "ed25519") -> Path:

@@ -6,9 +6,10 @@ from uuid import uuid4
 
 import pytest
 
-from tests.product import Product, wait_until
+from tests.product import Product
 from tests.samples import DOCKERFILE, SERVER, with_dockerfile
 from tests.talking import Talking
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 

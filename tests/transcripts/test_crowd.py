@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.crowd import push_all
-from tests.product import Product, wait_until
+from tests.product import Product
 from tests.samples import SERVER, with_dockerfile
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.product import Product, wait_until
+from tests.product import Product
 from tests.samples import DOCKERFILE, SERVER, with_buildpack, with_dockerfile
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 

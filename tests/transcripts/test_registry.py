@@ -9,8 +9,9 @@ import docker
 import pytest
 
 from tests.fakeaws.registry import Registry
-from tests.product import Product, product, wait_until
+from tests.product import Product, product
 from tests.samples import with_dockerfile
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 

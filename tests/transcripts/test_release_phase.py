@@ -5,8 +5,9 @@ import time
 import docker
 import pytest
 
-from tests.product import Product, wait_until
+from tests.product import Product
 from tests.samples import with_dockerfile
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 

@@ -19,14 +19,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.product import Product, wait_until
+from tests.product import Product
 from tests.samples import with_dockerfile
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.docker
 
 APP = "runner"
 LARGE_MIB = 100
-PATIENCE_SECONDS = 60
 
 
 @pytest.fixture(scope="module")

@@ -329,5 +329,5 @@ def test_the_loop_looks_until_it_is_stopped(doors: Doors, shop: App, ann: Actor)
     while not (found := row(doors, WWW)) or not found.arn:
         doors.store.bell.wait(rings, 5)
     stopping.set()
-    watch.join(10)
+    watch.join(60)
     assert not watch.is_alive()

@@ -16,7 +16,8 @@ from empire.settings import Settings
 from tests.contracts.aws_lab import AwsLab
 from tests.contracts.labs import manifest
 from tests.fakes import never
-from tests.streams import result, wait_until
+from tests.streams import result
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 APP = AppName("sample")

@@ -10,7 +10,7 @@ from deployer.aws.cluster import Cluster
 from deployer.aws.events import Events
 from empire.names import AppName
 from empire.settings import Settings
-from tests.streams import wait_until
+from tests.waiting import wait_until
 
 ECS = "arn:aws:ecs:us-east-1:123456789012:"
 SERVICE = f"{ECS}service/empire/hello_web"

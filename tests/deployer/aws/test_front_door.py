@@ -13,7 +13,7 @@ from tests.backend import Backend, ask
 from tests.contracts.filled_router import FilledRouter, filled_router
 from tests.deployer.aws.doors import hosts
 from tests.fakeaws.simulator import Simulator
-from tests.product import wait_until
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker]
 

@@ -20,7 +20,7 @@ def start(local: LocalLab, wanted: Manifest) -> dict[str, str]:
     return shown
 
 
-def failure(local: LocalLab, wanted: Manifest, seconds: float = 2.5) -> StartFailed:
+def failure(local: LocalLab, wanted: Manifest, seconds: float = 60) -> StartFailed:
     """Return why it does not start within so long, and see that nothing is left."""
     hasty = DockerScheduler(local.settings.model_copy(update={"start_seconds": seconds}))
     try:

@@ -16,7 +16,7 @@ from empire.names import AppName, Hostname
 from empire.settings import Settings
 from tests.backend import Backend, ask
 from tests.deployer.local.conftest import HELLO, HOST
-from tests.streams import wait_until
+from tests.waiting import wait_until
 
 ROUTE = Route((HOST,), (("172.17.0.2", 8080),))
 ENTRY: dict[str, Any] = {

@@ -16,7 +16,8 @@ from tests.conftest import quick
 from tests.contracts.labs import LocalLab, manifest
 from tests.fakes import never
 from tests.relay import Relay
-from tests.streams import result, wait_until
+from tests.streams import result
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = [
     pytest.mark.docker,
@@ -71,7 +72,7 @@ def test_who_watches_is_told_when_the_engine_is_back(far: LocalLab, relay: Relay
         told.get()
     relay.mend()
 
-    assert told.get(timeout=10) == APP
+    assert told.get(timeout=PATIENCE_SECONDS) == APP
 
 
 def test_logs_go_on_when_the_engine_is_back(far: LocalLab, relay: Relay) -> None:

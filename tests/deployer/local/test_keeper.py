@@ -5,8 +5,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +22,7 @@ from empire.settings import Settings
 from tests.backend import Backend, ask
 from tests.deployer.local.conftest import HELLO, HOST, free_port
 from tests.load import ROOT, Load, Traffic
+from tests.waiting import wait_until
 
 
 def router_pids(settings: Settings) -> list[int]:
@@ -40,15 +39,7 @@ def caddy_pid(settings: Settings) -> int:
 def kill_router(settings: Settings) -> None:
     """Kill guard and worker, and wait until they are gone."""
     keeper.kill(settings.home / "router")
-    wait_for(lambda: not is_locked(settings.home / "router/router.lock"))
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 10) -> None:
-    """Return when the condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "not within the time"
-        threading.Event().wait(0.01)
+    wait_until(lambda: not is_locked(settings.home / "router/router.lock"))
 
 
 def answers(settings: Settings) -> bool:
@@ -82,7 +73,7 @@ def test_a_killed_worker_costs_no_request(router: CaddyRouter, settings: Setting
             for _ in range(5):
                 killed = router_pids(settings)
                 os.kill(killed[1], signal.SIGKILL)
-                wait_for(partial(is_renewed, settings, killed))
+                wait_until(partial(is_renewed, settings, killed))
                 router.switch(HELLO, (HOST,), (v2.target,))
                 assert ask(settings.http_port, HOST) == (200, "v2")
                 router.switch(HELLO, (HOST,), (v1.target,))
@@ -110,7 +101,7 @@ def test_after_guard_and_worker_were_killed_caddy_is_adopted(
         assert ask(settings.http_port, HOST) == (200, "v2")
         assert caddy_pid(settings) == before
         os.kill(before, signal.SIGKILL)
-        wait_for(lambda: answers(settings))
+        wait_until(lambda: answers(settings))
 
 
 def test_after_all_were_killed_the_routes_are_back(router: CaddyRouter, settings: Settings) -> None:
@@ -118,7 +109,7 @@ def test_after_all_were_killed_the_routes_are_back(router: CaddyRouter, settings
         router.switch(HELLO, (HOST,), (v1.target,))
         kill_router(settings)
         os.kill(caddy_pid(settings), signal.SIGKILL)
-        wait_for(lambda: not answers(settings))
+        wait_until(lambda: not answers(settings))
         CaddyRouter(settings).ensure_running()
         assert ask(settings.http_port, HOST) == (200, "v1")
 
@@ -143,9 +134,9 @@ def test_the_watch_brings_a_killed_router_back(
     watching.start()
     before = router_pids(settings)
     keeper.kill(settings.home / "router")
-    wait_for(lambda: router_pids(settings) not in ([], before))
+    wait_until(lambda: router_pids(settings) not in ([], before))
     stopping.set()
-    watching.join(10)
+    watching.join(60)
 
 
 def test_the_watch_outlives_what_it_cannot_mend(
@@ -160,9 +151,9 @@ def test_the_watch_outlives_what_it_cannot_mend(
     with pytest.raises(Unavailable, match="no caddy"):
         broken.ensure_running()
     monkeypatch.undo()
-    wait_for(lambda: Keeper(settings)._status() is not None)
+    wait_until(lambda: Keeper(settings)._status() is not None)
     stopping.set()
-    watching.join(10)
+    watching.join(60)
 
 
 def test_apps_serve_while_the_server_is_dead(settings: Settings) -> None:
@@ -186,7 +177,9 @@ def test_apps_serve_while_the_server_is_dead(settings: Settings) -> None:
         )
         with server:
             assert server.stdout
-            wait_for(lambda: server.stdout is not None and b"switched" in server.stdout.readline())
+            wait_until(
+                lambda: server.stdout is not None and b"switched" in server.stdout.readline()
+            )
             server.kill()
         assert ask(settings.http_port, HOST) == (200, "v1")
 
@@ -216,7 +209,7 @@ def test_a_new_configuration_takes_over_while_requests_are_under_way(
         router.switch(HELLO, (HOST,), (v1.target,))
         old = caddy_pid(settings)
         with Load(replace(traffic(settings), slow=8, slow_seconds=1)) as load:
-            wait_for(lambda: router._keeper.in_flight({upstream(v1.target)}) > 0)
+            wait_until(lambda: router._keeper.in_flight({upstream(v1.target)}) > 0)
             changed = settings.model_copy(update={"api_port": free_port()})
             CaddyRouter(changed).ensure_running()
             assert ask(settings.http_port, HOST) == (200, "v1")

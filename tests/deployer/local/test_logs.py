@@ -15,7 +15,8 @@ from empire.manifest import LogLine
 from empire.names import AppName
 from tests.contracts.labs import LocalLab, kept, manifest
 from tests.fakes import never
-from tests.streams import result, wait_until
+from tests.streams import result
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 

@@ -11,7 +11,8 @@ from empire.names import AppName
 from tests.contracts.labs import LocalLab, manifest
 from tests.deployer.local.starts import failure
 from tests.fakes import never
-from tests.streams import played, result, wait_until
+from tests.streams import played, result
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 
@@ -53,16 +54,18 @@ class TestReadiness:
     def test_what_never_answers_is_explained(
         self, local: LocalLab, behaviour: str, path: str | None, probes: str, fix: str
     ) -> None:
-        error = failure(local, manifest(local, BEHAVE=behaviour, health_path=path))
+        error = failure(local, manifest(local, BEHAVE=behaviour, health_path=path), seconds=4)
 
-        assert error.what == "web.1 did not become healthy within 2.5 seconds."
+        assert error.what == "web.1 did not become healthy within 4 seconds."
         assert " of http://" in error.why
         assert probes in error.why
         assert f"  obedient {behaviour.partition(':')[0]} starts" in error.why
         assert fix in error.fix
 
     def test_a_health_path_needs_success(self, local: LocalLab) -> None:
-        assert "status 404" in failure(local, manifest(local, health_path="/missing")).why
+        assert (
+            "status 404" in failure(local, manifest(local, health_path="/missing"), seconds=4).why
+        )
 
     def test_without_one_any_answer_will_do(self, local: LocalLab) -> None:
         wanted = manifest(local, BEHAVE="unwell")
@@ -75,13 +78,13 @@ class TestReadiness:
         assert result(local.scheduler.start(wanted, never))
 
     def test_an_exit_ends_it_at_once(self, local: LocalLab) -> None:
-        error = failure(local, manifest(local, BEHAVE="exit:3"), seconds=60)
+        error = failure(local, manifest(local, BEHAVE="exit:3"))
 
         assert error.what == "web.1 exited with code 3 while it started."
         assert error.why.splitlines()[-1] == "  going down"
 
     def test_memory_is_named_as_the_reason(self, local: LocalLab) -> None:
-        error = failure(local, manifest(local, BEHAVE="memory"), seconds=60)
+        error = failure(local, manifest(local, BEHAVE="memory"))
 
         assert error.what == "web.1 was killed because it used more than 128 MiB of memory."
 

@@ -1,8 +1,6 @@
 import http.client
 import socket
 import ssl
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -15,6 +13,7 @@ from empire.settings import Settings
 from tests.backend import Backend, ask
 from tests.deployer.local.conftest import HELLO, HOST, free_port
 from tests.load import Load, Traffic
+from tests.waiting import wait_until
 
 
 def test_no_request_fails_while_versions_change(router: CaddyRouter, settings: Settings) -> None:
@@ -133,9 +132,7 @@ def test_an_unknown_name_gets_no_certificate(router: CaddyRouter, settings: Sett
 def test_requests_are_logged(router: CaddyRouter, settings: Settings) -> None:
     ask(settings.http_port, HOST, "/page")
     log = settings.logs / "router.log"
-    deadline = time.monotonic() + 5
-    while not (log.exists() and "/page" in log.read_text()) and time.monotonic() < deadline:
-        threading.Event().wait(0.01)
+    wait_until(lambda: log.exists() and "/page" in log.read_text())
     assert '"host":"hello.localhost' in log.read_text()
     assert log.stat().st_mode & 0o777 == 0o600
 
@@ -143,17 +140,14 @@ def test_requests_are_logged(router: CaddyRouter, settings: Settings) -> None:
 def wait_until_asked(router: CaddyRouter, target: Target) -> None:
     """Return when a request to the target is under way."""
     name = f"{dns.target_name(target.host)}:{target.port}"
-    deadline = time.monotonic() + 5
-    while not router._keeper.in_flight({name}):
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.01)
+    wait_until(lambda: router._keeper.in_flight({name}) > 0)
 
 
 def ask_https(settings: Settings, hostname: str) -> tuple[int, str]:
     """Return the answer over TLS, whose certificate Caddy's own authority must have signed."""
     root = settings.home / "router/caddy/pki/authorities/local/root.crt"
     trust = ssl.create_default_context(cafile=str(root))
-    plain = socket.create_connection(("127.0.0.1", settings.https_port), timeout=10)
+    plain = socket.create_connection(("127.0.0.1", settings.https_port), timeout=60)
     with plain, trust.wrap_socket(plain, server_hostname=hostname) as connection:
         request = f"GET / HTTP/1.1\r\nHost: {hostname}\r\nConnection: close\r\n\r\n"
         connection.sendall(request.encode())

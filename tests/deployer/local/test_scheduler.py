@@ -20,7 +20,8 @@ from tests.conftest import build
 from tests.contracts.labs import LocalLab, kept, manifest
 from tests.deployer.local.starts import failure, inspected, start
 from tests.fakes import image_ref, never
-from tests.streams import result, wait_until
+from tests.streams import result
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 
@@ -110,7 +111,7 @@ class TestCommand:
 
         local.scheduler.retire(manifest(local, 2, web=0))
 
-        reader.join(5)
+        reader.join(60)
         assert b"goodbye" in b"".join(written)
 
     def test_a_dyno_that_ignores_sigterm_is_killed_after_its_grace(self, local: LocalLab) -> None:
@@ -193,7 +194,7 @@ class TestLookFirst:
         left = self.leave(local, manifest(local, BEHAVE="silent"))
         local.engine.start(left)
 
-        failure(local, manifest(local, BEHAVE="silent"))
+        failure(local, manifest(local, BEHAVE="silent"), seconds=2)
 
     def test_a_failure_spares_what_was_kept_before(self, local: LocalLab) -> None:
         kept(local, manifest(local))

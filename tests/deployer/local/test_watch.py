@@ -12,7 +12,8 @@ from empire.names import AppName
 from empire.settings import Settings
 from tests.contracts.labs import LocalLab, kept, manifest
 from tests.fakes import never
-from tests.streams import result, wait_until
+from tests.streams import result
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.docker
 
@@ -37,8 +38,8 @@ def test_changes_are_told(local: LocalLab) -> None:
 
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.get(f"http://{target}/exit?code=1")
-    assert told.get(timeout=5) == APP
-    assert told.get(timeout=5) == APP
+    assert told.get(timeout=PATIENCE_SECONDS) == APP
+    assert told.get(timeout=PATIENCE_SECONDS) == APP
 
 
 def test_what_the_server_does_itself_is_not_told(local: LocalLab, watch: Watch) -> None:
@@ -51,7 +52,7 @@ def test_what_the_server_does_itself_is_not_told(local: LocalLab, watch: Watch) 
     local.scheduler.stop(APP)
 
     for _ in ("start", "die", "destroy"):
-        seen.get(timeout=5)
+        seen.get(timeout=PATIENCE_SECONDS)
     assert told.empty()
 
 
@@ -80,11 +81,11 @@ def test_after_a_break_everybody_looks_again(local: LocalLab, watch: Watch) -> N
 
     with watch.ending("some container") as ended:
         close_stream(watch._stream)
-        assert ended.wait(5)
+        assert ended.wait(PATIENCE_SECONDS)
 
-    assert told.get(timeout=5) == APP
+    assert told.get(timeout=PATIENCE_SECONDS) == APP
     result(local.scheduler.start(manifest(local, 2), never))
-    assert told.get(timeout=5) == APP
+    assert told.get(timeout=PATIENCE_SECONDS) == APP
 
 
 def test_it_waits_for_an_engine_that_is_away(

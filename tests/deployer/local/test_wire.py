@@ -7,7 +7,7 @@ import pytest
 
 from deployer.local.wire import Stream
 from empire.errors import Unavailable
-from tests.streams import wait_until
+from tests.waiting import wait_until
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from empire.names import Hostname
 from tests.backend import ask
 from tests.cloud import Cloud, edge_of, left_of
-from tests.product import wait_until
 from tests.samples import with_dockerfile
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.cloud import Cloud
 from tests.crash import APP, Watcher, is_settled
-from tests.product import wait_until
 from tests.samples import with_dockerfile
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.cloud import Cloud, left_of
-from tests.product import wait_until
 from tests.samples import SERVER, with_dockerfile, with_worker
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 

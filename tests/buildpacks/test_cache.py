@@ -108,7 +108,6 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 @pytest.mark.docker
-@pytest.mark.timeout(300)
 @pytest.mark.xdist_group("private engine")
 def test_caches_are_brought_back_to_their_budgets(
     apart: Engine, settings: Settings, tmp_path: Path

@@ -21,7 +21,6 @@ from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.docker,
-    pytest.mark.timeout(300),
     pytest.mark.xdist_group("private engine"),  # there is one bridge for it
 ]
 

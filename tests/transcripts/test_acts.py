@@ -7,7 +7,7 @@ import pytest
 from tests import acts
 from tests.product import product
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 
 def test_no_request_fails_through_any_act(tmp_path: Path) -> None:

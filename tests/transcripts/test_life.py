@@ -9,7 +9,7 @@ from tests.product import Product, product
 from tests.samples import with_worker
 from tests.transcripts.runner import Stage, play
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 FILES = sorted((Path(__file__).parent / "life").glob("*.txt"))
 ASK = """#!/bin/sh

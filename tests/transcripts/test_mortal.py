@@ -7,7 +7,7 @@ import pytest
 from tests.mortal import ACTS, APP, crash_in, deploy
 from tests.product import Product, product
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 KILLS = 2
 

@@ -13,7 +13,7 @@ from tests.product import Product, product
 from tests.samples import with_dockerfile
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.docker
 
 HELPER = """#!/bin/sh
 read -r place

@@ -10,7 +10,7 @@ from tests.buildpacks.git_host import GitHost, serving
 from tests.buildpacks.sources import Repository
 from tests.product import Product, product
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 SERVER = """import http.server, os, subprocess
 class Asked(http.server.BaseHTTPRequestHandler):

@@ -12,7 +12,6 @@ from tests.fakeaws.simulator import Simulator
 
 @pytest.mark.docker
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_each_act_asks_no_more_than_it_may(
     simulator: Simulator, engine: docker.APIClient, obedient: ImageRef, tmp_path: Path
 ) -> None:

@@ -8,7 +8,7 @@ from tests import acts
 from tests.cloud import DOMAIN, Cloud
 from tests.load import Load, Traffic
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 ACTS = ("deploy", "scale up", "restart", "rollback", "scale down")
 

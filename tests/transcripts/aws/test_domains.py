@@ -10,7 +10,7 @@ from tests.cloud import Cloud, edge_of, left_of
 from tests.samples import with_dockerfile
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.docker
 
 WWW = "www.named.example.org"
 NOT_FOUND = (301, 404)

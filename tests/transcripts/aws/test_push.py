@@ -6,7 +6,7 @@ from tests.cloud import Cloud, left_of
 from tests.samples import SERVER, with_dockerfile, with_worker
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.docker
 
 NOBODY = (301, 404)
 """What no app is asked answers: plain HTTP leads to HTTPS, and there is nothing."""

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +18,7 @@ from cli import errors
 from cli.first_start import welcome
 from deployer.leftovers import Leftovers
 from deployer.reconcile import RouteKeeper, reconcile
-from deployer.repairs import Repairs
+from deployer.rounds import Rounds
 from deployer.upkeep import Upkeep
 from deployer.worker import Worker
 from empire import remains
@@ -32,6 +33,8 @@ from gitserver.server import GitServer
 SWITCH_SECONDS = 0.0005
 """How long a thread keeps the interpreter while others wait. A deployment passes many threads, and
 the default of 5 ms makes each hand-over feel it."""
+UPKEEP_SECONDS = 30.0
+REPAIR_SECONDS = 300.0
 
 log = structlog.get_logger()
 
@@ -75,7 +78,7 @@ def running(settings: Settings) -> Iterator[tuple[Store, Platform]]:
         for part in (
             keeper,
             Leftovers(store, platform),
-            Upkeep(store, platform),
+            Rounds("upkeep", Upkeep(store, platform).look, UPKEEP_SECONDS),
             worker,
             ApiServer(settings, store, platform),
             GitServer(settings, store, repositories, platform),
@@ -83,7 +86,8 @@ def running(settings: Settings) -> Iterator[tuple[Store, Platform]]:
             part.start()
             parts.callback(part.stop)
         if settings.backend == "aws":
-            repairs = Repairs(store, platform)
+            # Others may scale, change or delete what is ours there.
+            repairs = Rounds("repairs", partial(reconcile, store, platform), REPAIR_SECONDS)
             repairs.start()
             parts.callback(repairs.stop)
         yield store, platform

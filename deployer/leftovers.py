@@ -1,11 +1,11 @@
 """Ends one-offs that nobody will end: those of a server that died, those that had their time."""
 
-import threading
 import time
 
 import structlog
 from sqlmodel import select
 
+from deployer.rounds import Rounds
 from empire import deployments, one_offs
 from empire.apps import App
 from empire.errors import NotFound
@@ -29,21 +29,18 @@ class Leftovers:
     def __init__(self, store: Store, platform: Platform) -> None:
         self._store = store
         self._platform = platform
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._loop, name="leftovers", daemon=True)
+        self._rounds = Rounds("leftovers", self.look, LOOK_SECONDS)
 
     def start(self) -> None:
         """End what an earlier server had attached to itself, then look now and then."""
         for run in self._platform.one_offs.runs():
             if run.is_attached:
                 self._end(run, "its server ended")
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """Look no more. What runs on its own goes on."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(5)
+        self._rounds.stop()
 
     def look(self) -> None:
         """End what has to end now."""
@@ -54,14 +51,6 @@ class Leftovers:
         for run in found:
             if reason := self._reason(run, known):
                 self._end(run, reason)
-
-    def _loop(self) -> None:
-        while not self._stopping.wait(LOOK_SECONDS):
-            try:
-                self.look()
-            except Exception:
-                log.exception("one-offs could not be looked after")
-                self._stopping.wait(10 * LOOK_SECONDS)
 
     def _reason(self, run: Run, known: set[AppName]) -> str:
         """Return why it must end, if it must."""

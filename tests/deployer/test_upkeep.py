@@ -1,7 +1,6 @@
 """When the caches of builds are tidied up."""
 
 from deployer.upkeep import Upkeep
-from empire.errors import Unavailable
 from tests.line import Line
 
 
@@ -23,15 +22,3 @@ def test_once_after_a_deployment_settled(line: Line) -> None:
     upkeep.look()
     upkeep.look()
     assert tidied(line) == 2
-
-
-def test_a_failure_is_tried_again(line: Line) -> None:
-    line.outside.builder.fail("tidy", Unavailable("The engine is away."))
-    upkeep = Upkeep(line.store, line.outside.platform, seconds=0.01)
-    upkeep.start()
-    line.outside.builder.wait_for("tidy", 2)
-    upkeep.stop()
-
-
-def test_it_stops_before_it_began(line: Line) -> None:
-    Upkeep(line.store, line.outside.platform).stop()

@@ -195,7 +195,7 @@ def test_the_last_words_of_a_retired_dyno(local: LocalLab) -> None:
 
 
 def test_a_line_without_end_before_a_dyno_comes_again(local: LocalLab) -> None:
-    start(local, "printf begun; sleep 0.5; exit 1")
+    start(local, "printf begun; [ -e /tmp/again ] || { touch /tmp/again; sleep 5; }; exit 1")
 
     wait_until(lambda: len(texts(local)) >= 3)
 

@@ -198,8 +198,10 @@ class TestLookFirst:
 
     def test_a_failure_spares_what_was_kept_before(self, local: LocalLab) -> None:
         kept(local, manifest(local))
+        patient = DockerScheduler(local.settings.model_copy(update={"worker_uptime_seconds": 10}))
         with pytest.raises(StartFailed):
-            result(local.scheduler.start(manifest(local, worker=1, command="false"), never))
+            result(patient.start(manifest(local, worker=1, command="false"), never))
+        patient.close()
 
         assert [dyno.name for dyno in local.scheduler.dynos(APP)] == ["web.1"]
 

@@ -82,7 +82,7 @@ def simulator(
 
 def quick(home: Path) -> Settings:
     """Return settings with short times for the home folder."""
-    return Settings(home=home, start_seconds=20, worker_uptime_seconds=0.3, stop_grace_seconds=5)
+    return Settings(home=home, start_seconds=60, worker_uptime_seconds=0.3, stop_grace_seconds=5)
 
 
 def build(engine: docker.APIClient, files: dict[str, bytes], **labels: str) -> ImageRef:

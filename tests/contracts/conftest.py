@@ -26,7 +26,7 @@ def lab_of(request: pytest.FixtureRequest, settings: Settings) -> Lab:
         return FakeLab()
     engine, image = request.getfixturevalue("engine"), request.getfixturevalue("obedient")
     # A busy machine takes its time even to start a worker that is to fall at once.
-    settings = settings.model_copy(update={"worker_uptime_seconds": 1})
+    settings = settings.model_copy(update={"worker_uptime_seconds": 3})
     if request.param == "local":
         return LocalLab(settings, engine, image)
     if request.param == "remote":

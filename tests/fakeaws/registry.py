@@ -18,7 +18,7 @@ MANIFESTS = (
     "application/vnd.docker.distribution.manifest.list.v2+json, "
     "application/vnd.oci.image.index.v1+json"
 )
-START_SECONDS = 10
+START_SECONDS = 60
 CONFIG = """\
 version: 0.1
 log: {{level: error, accesslog: {{disabled: true}}}}

@@ -72,11 +72,11 @@ def test_calls_of_each_kind_of_change(lab: AwsLab) -> None:
 def test_who_waits_is_told_why_and_what_ran_goes_on(lab: AwsLab) -> None:
     result(lab.scheduler.start(manifest(lab, 1, health_path="/health"), never))
     before = ids(lab)
-    lab.account.settings = lab.settings.model_copy(update={"start_seconds": 12})
+    lab.account.settings = lab.settings.model_copy(update={"start_seconds": 8})
     unwell = manifest(lab, 2, BEHAVE="unwell", health_path="/health")
     events: list[str] = []
 
-    with pytest.raises(StartFailed, match=r"web\.1 did not become healthy within 12") as failure:
+    with pytest.raises(StartFailed, match=r"web\.1 did not become healthy within 8") as failure:
         events.extend(map(str, lab.scheduler.start(unwell, never)))
 
     assert any("0/1 targets healthy" in event for event in events), events

@@ -108,7 +108,7 @@ def test_of_what_takes_requests_one_never_runs_on_spot() -> None:
     assert requests.strategy(spot, is_routed=False) == [{"capacityProvider": spot, "weight": 1}]
 
 
-@pytest.mark.parametrize(("wished", "seconds"), [(0, 80), (300, 360)])
+@pytest.mark.parametrize(("wished", "seconds"), [(0, 120), (300, 360)])
 def test_ecs_leaves_slow_starts_alone(wished: int, seconds: int, settings: Settings) -> None:
     life = Life(1, "definition", (1,), (1,), port=8080, start_seconds=wished)
     request = requests.creation(Record("app", "web", (life,)), life, settings)

@@ -106,12 +106,15 @@ def _retire_older(journey: Journey) -> None:
     with journey.store.reading() as session:
         leases.held(session, journey.number, journey.owner)
         live = manifests.live(session, journey.app)
+        # What went out of traffic before has its own time to drain, and its address may be another
+        # dyno's by then: each deployment settles what it replaced itself.
+        since = remains.unsettled_live_number_before(session, journey.app.id, journey.number)
     if live is None:
         return
     dynos = journey.platform.scheduler.dynos(journey.app.handle)
-    old = [d for d in dynos if d.deployment <= live.deployment and not live.holds(d)]
+    old = [d for d in dynos if since <= d.deployment <= live.deployment and not live.holds(d)]
     journey.platform.router.drain(tuple(dyno.target for dyno in old if dyno.target))
-    journey.platform.scheduler.retire(live)
+    journey.platform.scheduler.retire(live, since)
 
 
 def _prune(journey: Journey, running_builds: Builds) -> None:

@@ -146,11 +146,12 @@ class Scheduler(Protocol):
         """
         ...
 
-    def retire(self, manifest: Manifest) -> None:
+    def retire(self, manifest: Manifest, since: int = 0) -> None:
         """Stop and remove the app's dynos that the manifest does not hold, but none that is newer.
 
         Newer is what a later deployment than the manifest's started. Each gets SIGTERM, then its
-        grace, then SIGKILL.
+        grace, then SIGKILL. What deployments before `since` started is left alone, where the
+        scheduler does not itself see to it that it may finish its work.
         """
         ...
 

@@ -200,12 +200,12 @@ class FakeScheduler(Scripted):
             raise StartFailed("A dyno ended when it was just up.")
         self._update(manifest, state="up")
 
-    def retire(self, manifest: Manifest) -> None:
+    def retire(self, manifest: Manifest, since: int = 0) -> None:
         self._play("retire", manifest)
         self._forget(
             lambda dyno: (
                 dyno.app == manifest.app
-                and dyno.deployment <= manifest.deployment
+                and since <= dyno.deployment <= manifest.deployment
                 and not manifest.holds(dyno)
             )
         )

@@ -44,6 +44,29 @@ def test_the_next_push_does_not_wait_for_the_old_version_to_drain(line: Line) ->
     assert len(line.running("hello")) == 1
 
 
+def test_each_version_drains_by_itself(line: Line) -> None:
+    line.make("hello")
+    line.shipped("hello", "a")
+    first = line.outside.scheduler.dynos(HELLO)[0]
+    gate = line.outside.router.hold("drain")
+    with line.working():
+        second = line.push("hello", "b")
+        line.told(second)
+        line.outside.router.wait_for("drain", 2)
+        [replaced] = [
+            d for d in line.outside.scheduler.dynos(HELLO) if d.deployment == second.number
+        ]
+        line.told(line.push("hello", "c"))
+        line.outside.router.wait_for("drain", 3)
+        assert line.outside.router.called("drain")[1:] == [
+            ((first.target,),),
+            ((replaced.target,),),
+        ]
+        gate.set()
+        line.settle()
+    assert len(line.running("hello")) == 1
+
+
 def test_pruning_waits_for_builds_of_its_app_alone() -> None:
     builds = Builds()
     with builds.running(HELLO):

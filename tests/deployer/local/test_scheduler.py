@@ -280,6 +280,14 @@ class TestWhatRuns:
         assert kept(local, manifest(local))
         assert local.scheduler.dynos(APP)[0].state == "up"
 
+    def test_what_another_deployment_replaced_is_left_to_it(self, local: LocalLab) -> None:
+        for deployment in (1, 2, 3):
+            result(local.scheduler.start(manifest(local, deployment), never))
+
+        local.scheduler.retire(manifest(local, 3), since=2)
+
+        assert [dyno.deployment for dyno in local.scheduler.dynos(APP)] == [1, 3]
+
     def test_two_may_stop_the_same_at_once(self, local: LocalLab) -> None:
         result(local.scheduler.start(manifest(local, web=3), never))
         stops = [threading.Thread(target=local.scheduler.stop, args=(APP,)) for _ in range(3)]

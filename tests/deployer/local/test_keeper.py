@@ -121,6 +121,7 @@ def test_a_silent_router_is_replaced(
     before = router_pids(settings)
     for stopped in before:
         os.kill(stopped, signal.SIGSTOP)
+    wait_until(lambda: router._keeper._status() is None)  # it may be on another processor yet
     router.ensure_running()
     assert not set(router_pids(settings)) & set(before)
 

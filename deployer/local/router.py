@@ -18,6 +18,8 @@ from empire.settings import Settings
 SETTLE_SECONDS = 0.2
 """A request may have looked up its route just before the switch and not be counted yet."""
 POLL_SECONDS = 0.1
+POLL_SHARE = 0.1
+"""How much later than it could a drain may end: many that take long shall ask Caddy seldom."""
 
 
 class CaddyRouter:
@@ -60,10 +62,12 @@ class CaddyRouter:
         names = {f"{dns.target_name(to.host)}:{to.port}" for to in targets}
         if not names:
             return
-        deadline = time.monotonic() + self.settings.drain_seconds
-        time.sleep(max(0.0, self._switched_at + SETTLE_SECONDS - time.monotonic()))
-        while self._keeper.in_flight(names) and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
+        began = time.monotonic()
+        deadline = began + self.settings.drain_seconds
+        time.sleep(max(0.0, self._switched_at + SETTLE_SECONDS - began))
+        while self._keeper.in_flight(names) and (now := time.monotonic()) < deadline:
+            pause = max(POLL_SECONDS, (now - began) * POLL_SHARE)
+            time.sleep(min(pause, deadline - now))
 
     def remove(self, app: AppName) -> None:
         """Forget the app."""

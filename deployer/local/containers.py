@@ -14,6 +14,17 @@ def remove(engine: Engine, container: str) -> None:
     """Kill and remove a container, and return when it is gone."""
     with tolerating_gone():
         engine.api.kill(container)
+    _remove(engine, container)
+
+
+def stop(engine: Engine, container: str, grace_seconds: int) -> None:
+    """Stop a container as it asks to be (SIGTERM by default), kill it after the grace, remove it."""
+    with tolerating_gone():
+        engine.api.stop(container, timeout=grace_seconds)
+    _remove(engine, container)
+
+
+def _remove(engine: Engine, container: str) -> None:
     engine.before_remove(container)
     deadline = time.monotonic() + GONE_SECONDS
     while True:
@@ -28,10 +39,3 @@ def remove(engine: Engine, container: str) -> None:
             time.sleep(LOOK_SECONDS)
         else:
             return
-
-
-def stop(engine: Engine, container: str, grace_seconds: int) -> None:
-    """Stop a container as it asks to be (SIGTERM by default), kill it after the grace, remove it."""
-    with tolerating_gone():
-        engine.api.stop(container, timeout=grace_seconds)
-    remove(engine, container)

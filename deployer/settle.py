@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from deployer.journey import Journey
 from empire import leases, manifests, one_offs, releases, remains, routing
 from empire.deployments import ARRIVING, Kind, Step
+from empire.manifest import Dyno
 from empire.names import AppName, ImageRef
 
 
@@ -52,6 +53,30 @@ class Builds:
             self._changed.notify_all()
 
 
+class Leaving:
+    """Sees to it that each dyno that went out of traffic drains and stops behind one deployment.
+
+    A later one's cleaning would wait for the same requests again; and by the time that it stopped
+    waiting, the address may be another dyno's.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken: set[str] = set()
+
+    @contextmanager
+    def taking(self, dynos: list[Dyno]) -> Iterator[list[Dyno]]:
+        """Yield those of the dynos that nobody took; they are the caller's until the block ends."""
+        with self._lock:
+            mine = [dyno for dyno in dynos if dyno.id not in self._taken]
+            self._taken.update(dyno.id for dyno in mine)
+        try:
+            yield mine
+        finally:
+            with self._lock:
+                self._taken.difference_update(dyno.id for dyno in mine)
+
+
 def land(journey: Journey) -> None:
     """Let the repository name the commit that went live, unless a newer one did meanwhile."""
     if journey.deployment.step != Step.LIVE or not journey.deployment.git_dir:
@@ -69,10 +94,10 @@ def land(journey: Journey) -> None:
             journey.platform.sources.drop(journey.source)
 
 
-def settle(journey: Journey, running_builds: Builds) -> None:
+def settle(journey: Journey, running_builds: Builds, leaving: Leaving) -> None:
     """Clean up behind the deployment and write down that nothing is left."""
     if journey.deployment.step == Step.LIVE:
-        _retire_older(journey)
+        _retire_older(journey, leaving)
     else:
         journey.platform.scheduler.stop(journey.app.handle, journey.number)
         if journey.deployment.git_dir:
@@ -102,19 +127,18 @@ def restore_route(journey: Journey) -> None:
         routing.switch(journey.store, journey.platform, journey.app, targets)
 
 
-def _retire_older(journey: Journey) -> None:
+def _retire_older(journey: Journey, leaving: Leaving) -> None:
     with journey.store.reading() as session:
         leases.held(session, journey.number, journey.owner)
         live = manifests.live(session, journey.app)
-        # What went out of traffic before has its own time to drain, and its address may be another
-        # dyno's by then: each deployment settles what it replaced itself.
-        since = remains.unsettled_live_number_before(session, journey.app.id, journey.number)
     if live is None:
         return
     dynos = journey.platform.scheduler.dynos(journey.app.handle)
-    old = [d for d in dynos if since <= d.deployment <= live.deployment and not live.holds(d)]
-    journey.platform.router.drain(tuple(dyno.target for dyno in old if dyno.target))
-    journey.platform.scheduler.retire(live, since)
+    old = [d for d in dynos if d.deployment <= live.deployment and not live.holds(d)]
+    with leaving.taking(old) as mine:
+        journey.platform.router.drain(tuple(dyno.target for dyno in mine if dyno.target))
+        spared = frozenset(dyno.id for dyno in old) - {dyno.id for dyno in mine}
+        journey.platform.scheduler.retire(live, spared)
 
 
 def _prune(journey: Journey, running_builds: Builds) -> None:

@@ -12,7 +12,7 @@ import structlog
 from deployer import journey as journeys
 from deployer import pipeline
 from deployer.journey import Journey
-from deployer.settle import Builds, end_release_phase, land, restore_route, settle
+from deployer.settle import Builds, Leaving, end_release_phase, land, restore_route, settle
 from deployer.waiting import Waiting
 from empire import deployments, leases
 from empire.apps import App
@@ -52,6 +52,7 @@ class Worker:
         self._cancelled: set[int] = set()
         self._build_slots = threading.BoundedSemaphore(self._settings.build_concurrency)
         self._running_builds = Builds()
+        self._leaving = Leaving()
         self._carriers: dict[int, threading.Thread] = {}
         self._loops: list[threading.Thread] = []
         self._lock_file: IO[str] | None = None
@@ -181,7 +182,7 @@ class Worker:
             return
         land(journey)
         self._end_journal(journey)
-        settle(journey, self._running_builds)
+        settle(journey, self._running_builds, self._leaving)
 
     def _travel(self, journey: Journey) -> bool:
         """Carry the deployment to its end; return whether something is left to settle."""

@@ -146,12 +146,12 @@ class Scheduler(Protocol):
         """
         ...
 
-    def retire(self, manifest: Manifest, since: int = 0) -> None:
+    def retire(self, manifest: Manifest, spared: frozenset[str] = frozenset()) -> None:
         """Stop and remove the app's dynos that the manifest does not hold, but none that is newer.
 
         Newer is what a later deployment than the manifest's started. Each gets SIGTERM, then its
-        grace, then SIGKILL. What deployments before `since` started is left alone, where the
-        scheduler does not itself see to it that it may finish its work.
+        grace, then SIGKILL. `spared` are the ids of dynos that another call will stop, when they
+        have finished their work; a scheduler that lets dynos finish by itself needs no such list.
         """
         ...
 

@@ -31,17 +31,6 @@ def live_number(session: Session, app_id: str) -> int:
     return session.exec(query.order_by(col(Deployment.number).desc()).limit(1)).first() or 0
 
 
-def unsettled_live_number_before(session: Session, app_id: str, number: int) -> int:
-    """Return the newest deployment before that one which went live and is not settled, or 0."""
-    query = select(Deployment.number).where(
-        Deployment.app_id == app_id,
-        Deployment.step == Step.LIVE,
-        col(Deployment.is_settled).is_(False),
-        col(Deployment.number) < number,
-    )
-    return session.exec(query.order_by(col(Deployment.number).desc()).limit(1)).first() or 0
-
-
 def live_push_number(session: Session, app_id: str) -> int:
     """Return the number of the app's newest push that went live, 0 where there is none."""
     query = select(Deployment.number).where(

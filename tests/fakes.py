@@ -200,13 +200,14 @@ class FakeScheduler(Scripted):
             raise StartFailed("A dyno ended when it was just up.")
         self._update(manifest, state="up")
 
-    def retire(self, manifest: Manifest, since: int = 0) -> None:
+    def retire(self, manifest: Manifest, spared: frozenset[str] = frozenset()) -> None:
         self._play("retire", manifest)
         self._forget(
             lambda dyno: (
                 dyno.app == manifest.app
-                and since <= dyno.deployment <= manifest.deployment
+                and dyno.deployment <= manifest.deployment
                 and not manifest.holds(dyno)
+                and dyno.id not in spared
             )
         )
 

@@ -100,7 +100,11 @@ class EcsScheduler:
     def keep(self, manifest: Manifest) -> None:
         """Do nothing: ECS starts every task of a service again, from the first."""
 
-    def retire(self, manifest: Manifest, since: int = 0) -> None:  # noqa: ARG002 - ECS drains by itself
+    def retire(
+        self,
+        manifest: Manifest,
+        spared: frozenset[str] = frozenset(),  # noqa: ARG002 - ECS drains by itself
+    ) -> None:
         """Let go of the app's dynos that the manifest does not hold, but of none that is newer."""
         self.events.start()
         wanted = {process.type: process for process in manifest.processes}

@@ -67,13 +67,14 @@ class DockerScheduler:
         """Let the engine start the manifest's dynos again whenever they end from now on."""
         _each(self._boots(manifest), Boot.keep)
 
-    def retire(self, manifest: Manifest, since: int = 0) -> None:
+    def retire(self, manifest: Manifest, spared: frozenset[str] = frozenset()) -> None:
         """Stop and remove the app's dynos that the manifest does not hold, but none that is newer."""
         old = [
             row["Id"]
             for row in self._list(manifest.app)
-            if since <= deployment_of(row) <= manifest.deployment
+            if deployment_of(row) <= manifest.deployment
             and not manifest.holds(dyno_of(row))
+            and row["Id"] not in spared
         ]
         self._watch.leaving(old)
         grace_seconds = self._settings.stop_grace_seconds

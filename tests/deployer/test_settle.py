@@ -8,7 +8,9 @@ from empire import apps, leases, releases, remains
 from empire import line as entrance
 from empire.deployments import Step
 from empire.events import Live
+from empire.formation import Change
 from empire.names import AppName
+from tests.deployer.test_changes import changed
 from tests.fakes import image_ref
 from tests.line import Line
 from tests.waiting import PATIENCE_SECONDS, wait_until
@@ -65,6 +67,22 @@ def test_each_version_drains_by_itself(line: Line) -> None:
         gate.set()
         line.settle()
     assert len(line.running("hello")) == 1
+
+
+def test_what_a_draining_change_kept_is_stopped_by_what_replaces_it(line: Line) -> None:
+    line.make("hello")
+    line.shipped("hello", "a")
+    with line.working():
+        line.told(changed(line, "hello", Change({"web": (2, "1X")})))
+        line.settle()
+        gate = line.outside.router.hold("drain")
+        line.told(changed(line, "hello", Change({"web": (1, "1X")})))
+        newest = line.push("hello", "b")
+        line.told(newest)
+        line.outside.router.wait_for("drain", 4)
+        gate.set()
+        line.settle()
+    assert line.running("hello") == [(newest.number, "web.1")]
 
 
 def test_pruning_waits_for_builds_of_its_app_alone() -> None:

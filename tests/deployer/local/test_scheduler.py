@@ -280,11 +280,12 @@ class TestWhatRuns:
         assert kept(local, manifest(local))
         assert local.scheduler.dynos(APP)[0].state == "up"
 
-    def test_what_another_deployment_replaced_is_left_to_it(self, local: LocalLab) -> None:
+    def test_what_another_call_will_stop_is_spared(self, local: LocalLab) -> None:
         for deployment in (1, 2, 3):
             result(local.scheduler.start(manifest(local, deployment), never))
+        first = local.scheduler.dynos(APP)[0]
 
-        local.scheduler.retire(manifest(local, 3), since=2)
+        local.scheduler.retire(manifest(local, 3), frozenset({first.id}))
 
         assert [dyno.deployment for dyno in local.scheduler.dynos(APP)] == [1, 3]
 

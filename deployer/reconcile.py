@@ -8,6 +8,7 @@ from sqlmodel import select
 
 from empire import manifests, remains, routing
 from empire.apps import App
+from empire.deployments import Step
 from empire.errors import EmpireError
 from empire.manifest import Dyno, Manifest
 from empire.names import AppName
@@ -42,13 +43,13 @@ def _reconcile_app(
     mine = [dyno for dyno in running if dyno.app == app.handle]
     with store.reading() as session:
         live = manifests.live(session, app)
-        awaited = {d.number for d in remains.unsettled_of(session, app.id)}
-    for number in _unknown(mine, live) - awaited:
+        unsettled = remains.unsettled_of(session, app.id)
+    for number in _unknown(mine, live) - {deployment.number for deployment in unsettled}:
         platform.scheduler.stop(app.handle, number)
     if live is None:
         return None
-    # What is older than a live one that is not settled still drains; settling stops it.
-    if live.deployment not in awaited:
+    # What one that went live replaced drains until that one is settled; settling stops all of it.
+    if not any(deployment.step == Step.LIVE for deployment in unsettled):
         platform.scheduler.retire(live)
     routing.refresh(store, platform, app.handle)
     # One that is only starting was left by a server that was bringing it back.

@@ -7,12 +7,14 @@ from dataclasses import replace
 import pytest
 
 from deployer.reconcile import RouteKeeper, reconcile
-from empire import apps, manifests, routing
+from empire import apps, deployments, manifests, routing
 from empire.errors import StartFailed, Unavailable
 from empire.events import Live, Stream
+from empire.formation import Change
 from empire.manifest import Dyno, Manifest, Target
 from empire.names import AppName
 from empire.platform import IsCancelled
+from tests.deployer.test_changes import changed
 from tests.fakes import FakeScheduler, never
 from tests.line import Line
 from tests.streams import result
@@ -117,6 +119,26 @@ def test_dynos_that_still_drain_are_left_to_the_worker(line: Line) -> None:
         gate.set()
         line.settle()
     assert line.running("hello") == [(new.number, "web.1")]
+
+
+def test_dynos_that_drain_behind_a_change_that_is_done_are_left_too(line: Line) -> None:
+    line.make("hello")
+    old = line.shipped("hello")
+    gate = line.outside.router.hold("drain")
+    with line.working():
+        new = line.push("hello", "b")
+        line.told(new)
+        line.outside.router.wait_for("drain", 2)
+        larger = changed(line, "hello", Change({"web": (2, "1X")}))
+        line.told(larger)
+        line.outside.router.wait_for("drain", 3)
+        with line.store.writing() as session:  # what its worker writes: nothing of it drains
+            deployments.find(session, larger.id).is_settled = True
+        reconciled(line)
+        assert (old.number, "web.1") in line.running("hello")
+        gate.set()
+        line.settle()
+    assert line.running("hello") == [(new.number, "web.1"), (larger.number, "web.2")]
 
 
 def test_a_version_that_was_passed_while_it_came_back_is_retired(line: Line) -> None:
